@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The door for front ends: everything a host language needs to read types,
+ * write recipes and make calls. C programs use <jiffi.h> instead.
+ */
+#ifndef JIFFI_HOST_H
+#define JIFFI_HOST_H
+
+#include "core/base/diag.h"
+#include "core/base/mem.h"
+#include "core/layout/layout.h"
+#include "core/parse/parse.h"
+#include "core/plan/recipe.h"
+#include "core/type/type.h"
+#include "engine/engine.h"
+#include "os/os.h"
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The encoders: recipe + plan to bytes. An encoder never sees a type, never
+ * allocates executable memory, and runs on every host (its bytes only on its
+ * own). No host tests here: arch/host.c says which one fits this CPU.
+ */
+#ifndef JF_ARCH_ARCH_H
+#define JF_ARCH_ARCH_H
+
+#include "core/base/diag.h"
+#include "core/plan/recipe.h"
+
+typedef struct jf_Encoder {
+    const char *name; /* "x86-64 SysV" */
+    uint8_t abi;      /* jf_Abi whose plans it encodes */
+
+    /* Append the machine code of the recipe to `out`; `plan` may be NULL when
+     * the recipe has no PLACE and no FOREIGN. Position-independent.
+     * JF_NOMEM, or JF_UNSUPPORTED with a sentence. */
+    jf_Status (*thunk)(const jf_Recipe *r, const jf_Plan *plan, jf_Buf *out,
+                       jf_Diag *d);
+
+    /* Append the universal callback entry: saves the argument registers into a
+     * jf_Regs on the stack, calls `dispatch(context, regs)` with the context
+     * found in the static-chain register, reloads the result registers from
+     * it. `x87`: how many x87 results are loaded (0, 1, 2). */
+    jf_Status (*entry)(void (*dispatch)(void *context, jf_Regs *regs), int x87,
+                       jf_Buf *out, jf_Diag *d);
+
+    /* Append one callback stub whose two words lie `distance` bytes after the
+     * stub's first byte. Exactly `stub_size` bytes. */
+    void (*stub)(int32_t distance, jf_Buf *out);
+    uint32_t stub_size;
+} jf_Encoder;
+
+extern const jf_Encoder jf_encoder_x64_sysv;
+
+/* The encoder for the CPU and system this was compiled for; NULL: none. */
+const jf_Encoder *jf_host_encoder(void);
+/* The target of this process; never NULL. */
+const struct jf_Target *jf_host_target(void);
+
+#endif

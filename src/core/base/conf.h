@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the compiler offers. The only file of the core that may ask which
+ * compiler this is; every other file uses the words defined here.
+ */
+#ifndef JF_BASE_CONF_H
+#define JF_BASE_CONF_H
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__) || defined(__clang__)
+#define JF_LIKELY(x) __builtin_expect(!!(x), 1)
+#define JF_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define JF_NORETURN __attribute__((noreturn))
+#define JF_PRINTF(f, a) __attribute__((format(printf, f, a)))
+#else
+#define JF_LIKELY(x) (x)
+#define JF_UNLIKELY(x) (x)
+#define JF_NORETURN
+#define JF_PRINTF(f, a)
+#endif
+
+#ifdef __cplusplus
+#define JF_STATIC_ASSERT(c, m) static_assert(c, m)
+#else
+#define JF_STATIC_ASSERT(c, m) _Static_assert(c, m)
+#endif
+
+/* Three tiers of asserts: cheap ones stay in release builds that keep
+ * assert(); expensive ones (whole-structure walks) need JF_PARANOID. */
+#define JF_ASSERT(c) assert(c)
+#ifdef JF_PARANOID
+#define JF_ASSERT_SLOW(c) assert(c)
+#else
+#define JF_ASSERT_SLOW(c) ((void)0)
+#endif
+
+#define JF_COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+#endif

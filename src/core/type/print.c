@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The C spelling of types, in the manner of cffi: one space before a star, no
+ * space before brackets, "(*)" where a pointer meets an array or a function.
+ */
+#include <string.h>
+
+#include "core/type/type.h"
+
+static void put_quals(unsigned q, jf_Buf *out)
+{
+    if (q & JF_Q_CONST)
+        jf_buf_text(out, " const");
+    if (q & JF_Q_VOLATILE)
+        jf_buf_text(out, " volatile");
+    if (q & JF_Q_RESTRICT)
+        jf_buf_text(out, " restrict");
+}
+
+static void put_tagged(const char *word, const char *tag, const char *alias,
+                       uint32_t serial, jf_Buf *out)
+{
+    if (tag)
+        jf_buf_printf(out, "%s %s", word, tag);
+    else if (alias)
+        jf_buf_text(out, alias);
+    else
+        jf_buf_printf(out, "%s $%u", word, serial);
+}
+
+static void put_base(const jf_Type *t, jf_Buf *out)
+{
+    if (t->kind == JF_STRUCT)
+        put_tagged("struct", t->u.rec->tag, t->u.rec->alias, t->u.rec->serial, out);
+    else if (t->kind == JF_UNION)
+        put_tagged("union", t->u.rec->tag, t->u.rec->alias, t->u.rec->serial, out);
+    else if (t->kind == JF_ENUM)
+        put_tagged("enum", t->u.en->tag, t->u.en->alias, t->u.en->serial, out);
+    else
+        jf_buf_text(out, t->u.name);
+}
+
+/* One step of the declarator, from the outside in: what stands left of the
+ * inner text and what stands right of it. */
+static void put_params(const jf_Type *t, unsigned style, jf_Buf *out)
+{
+    jf_buf_text(out, "(");
+    for (uint32_t i = 0; i < t->u.func->n_params; i++) {
+        if (i)
+            jf_buf_text(out, ", ");
+        jf_type_print(t->u.func->params[i], "", style, out, NULL);
+    }
+    if (t->flags & JF_T_VARIADIC)
+        jf_buf_text(out, t->u.func->n_params ? ", ..." : "...");
+    jf_buf_text(out, ")");
+}
+
+static void put_suffix(const jf_Type *t, unsigned style, jf_Buf *out)
+{
+    if (t->kind == JF_FUNC)
+        put_params(t, style, out);
+    else if (t->length == JF_UNKNOWN)
+        jf_buf_text(out, "[]");
+    else
+        jf_buf_printf(out, "[%llu]", (unsigned long long)t->length);
+}
+
+/* Left half, then right half, around one place: the declarator is read from
+ * the innermost step outwards, so the left half recurses first. */
+static void put_left(const jf_Type *t, unsigned quals, unsigned style, jf_Buf *out)
+{
+    bool q = style & JF_PRINT_QUALS;
+    switch (t->kind) {
+    case JF_PTR: {
+        const jf_Type *to = t->to;
+        put_left(to, t->quals, style, out);
+        jf_buf_text(out, to->kind == JF_ARRAY || to->kind == JF_FUNC ? "(*" : " *");
+        if (q)
+            put_quals(quals, out);
+        break;
+    }
+    case JF_ARRAY:
+        put_left(t->to, t->quals, style, out);
+        break;
+    case JF_FUNC:
+        put_left(t->to, 0, style, out);
+        break;
+    case JF_VECTOR:
+        put_left(t->to, 0, style, out);
+        jf_buf_printf(out, " __attribute__((vector_size(%llu)))",
+                      (unsigned long long)t->size);
+        break;
+    default:
+        put_base(t, out);
+        if (q)
+            put_quals(quals, out);
+    }
+}
+
+static void put_right(const jf_Type *t, unsigned style, jf_Buf *out)
+{
+    if (t->kind == JF_PTR) {
+        if (t->to->kind == JF_ARRAY || t->to->kind == JF_FUNC)
+            jf_buf_text(out, ")");
+        put_right(t->to, style, out);
+    } else if (t->kind == JF_ARRAY || t->kind == JF_FUNC) {
+        put_suffix(t, style, out);
+        put_right(t->to, style, out);
+    }
+}
+
+void jf_type_print(const jf_Type *t, const char *inner, unsigned style,
+                   jf_Buf *out, size_t *place)
+{
+    put_left(t, 0, style, out);
+    if (place)
+        *place = out->n;
+    jf_buf_text(out, inner);
+    put_right(t, style, out);
+}

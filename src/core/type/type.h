@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The types of C: making, sharing, holding and printing them.
+ *
+ * A universe is everything one host interpreter knows: the primitives of one
+ * target and the interned structural types. Calls on one universe must not
+ * overlap in time (a host with threads brings its own lock).
+ *
+ * Lifetime. Structural types count their references (`jf_type_ref`,
+ * `jf_type_unref`) and hold one on each component; at zero they leave the
+ * table. Structs, unions and enums belong to a *group* (one per session) and
+ * live as long as it; a reference to one is a reference to its group. When a
+ * struct is completed, the structural types its members name are *pinned* to
+ * the group (they may point back at the struct: counting would never end).
+ */
+#ifndef JF_TYPE_TYPE_H
+#define JF_TYPE_TYPE_H
+
+#include "core/base/diag.h"
+#include "core/base/mem.h"
+#include "core/type/record.h"
+
+typedef struct jf_Universe jf_Universe;
+
+/* What a universe asks of its host; all may be NULL. */
+typedef struct jf_UniverseHooks {
+    /* `t` (a FUNC) is about to be freed: drop t->u.func->host_code. */
+    void (*drop_code)(void *ctx, jf_Type *t);
+    /* free a plan made for a FUNC type (installed by the engine). */
+    void (*drop_plan)(struct jf_Plan *plan);
+    void *ctx;
+} jf_UniverseHooks;
+
+struct jf_Universe {
+    const jf_Target *target;
+    jf_UniverseHooks hooks;
+    jf_Type *prims[JF_P_COUNT]; /* owned; NULL where the target has none */
+    jf_Type **buckets;          /* interned structural types; owned */
+    uint32_t n_buckets;         /* power of two */
+    uint32_t n_types;           /* structural types alive */
+    size_t n_groups;            /* groups alive */
+};
+
+/* NULL when memory is out. */
+jf_Universe *jf_universe_new(const jf_Target *target);
+
+/* Every group must be gone and every reference given back; structural types
+ * that were leaked are freed all the same. */
+void jf_universe_free(jf_Universe *u);
+
+/* --- groups ------------------------------------------------------------- */
+
+struct jf_Group {
+    jf_Universe *universe; /* borrowed */
+    jf_Arena arena;        /* records, fields, names */
+    size_t refs;           /* sessions and outside references */
+    jf_Type *members;      /* structs, unions, enums: linked by `chain` */
+    jf_Group **needs;      /* groups of included sessions; owned references */
+    uint32_t n_needs;
+    jf_Type **pinned;      /* structural types pinned here; owned */
+    uint32_t n_pinned, cap_pinned;
+    jf_Type **held;        /* types of members outside; one reference each */
+    uint32_t n_held, cap_held;
+};
+
+jf_Group *jf_group_new(jf_Universe *u); /* one reference, owned by the caller */
+void jf_group_ref(jf_Group *g);
+void jf_group_unref(jf_Group *g);
+/* `g` keeps `other` alive from now on. False: memory. */
+bool jf_group_need(jf_Group *g, jf_Group *other);
+
+/* --- references ---------------------------------------------------------- */
+
+/* Returns `t`. Primitives are never counted. */
+jf_Type *jf_type_ref(jf_Type *t);
+void jf_type_unref(jf_Universe *u, jf_Type *t);
+
+/* --- making -------------------------------------------------------------- */
+
+/* Borrowed: lives as long as the universe. NULL: the target has none. */
+jf_Type *jf_type_prim(jf_Universe *u, jf_Prim p);
+
+/* By spelling of JF_PRIMS, exactly; NULL if there is none. */
+jf_Type *jf_type_prim_named(jf_Universe *u, const char *name, size_t n);
+
+/* Structural types. Each returns a new reference (owned by the caller) to the
+ * interned record; NULL means memory is out. Components are borrowed. */
+jf_Type *jf_type_pointer(jf_Universe *u, jf_Type *to, unsigned quals);
+jf_Type *jf_type_array(jf_Universe *u, jf_Type *elem, uint64_t length,
+                       unsigned quals);
+jf_Type *jf_type_vector(jf_Universe *u, jf_Type *elem, uint64_t lanes);
+jf_Type *jf_type_func(jf_Universe *u, jf_Type *result, jf_Type *const *params,
+                      uint32_t n, unsigned flags); /* JF_T_VARIADIC ... */
+
+/* Struct, union (kind) or enum of a group, incomplete. `tag` is copied into
+ * the group; NULL for anonymous ones. Borrowed: the group's. */
+jf_Type *jf_type_record(jf_Group *g, jf_Kind kind, const char *tag, size_t n);
+jf_Type *jf_type_enum(jf_Group *g, const char *tag, size_t n);
+
+/* Complete a struct or union: copies the fields (names are the group's
+ * already). Takes over no references: pins or holds what the members name. */
+bool jf_type_complete(jf_Group *g, jf_Type *rec, const jf_Field *fields,
+                      uint32_t n, unsigned rec_flags);
+
+/* Undo the completion, and everything since a mark, for a cdef that fails. */
+typedef struct jf_GroupMark {
+    jf_ArenaMark arena;
+    jf_Type *members;
+    uint32_t n_pinned, n_held;
+} jf_GroupMark;
+jf_GroupMark jf_group_mark(const jf_Group *g);
+/* Records completed since the mark must have been made incomplete by the
+ * caller (flags and fields put back); types made since must be unreferenced. */
+void jf_group_rollback(jf_Group *g, jf_GroupMark m);
+
+/* --- asking --------------------------------------------------------------- */
+
+/* The field called `name`, looking into anonymous members; *offset receives
+ * its bytes from the start of `rec`. NULL: none. Needs a laid-out record. */
+const jf_Field *jf_type_field(const jf_Type *rec, const char *name, size_t n,
+                              uint64_t *offset);
+
+/* --- printing -------------------------------------------------------------- */
+
+/* Spelling choices of jf_type_print. */
+enum {
+    JF_PRINT_QUALS = 1 /* write const, volatile, restrict */
+};
+
+/* The C spelling of `t` with `inner` in the declarator's place, as cffi writes
+ * it: "int *", "int(*)[5]", "char *(*)(int, ...)". `*place`, if not NULL,
+ * receives the index at which `inner` was put. */
+void jf_type_print(const jf_Type *t, const char *inner, unsigned style,
+                   jf_Buf *out, size_t *place);
+
+#endif

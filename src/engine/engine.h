@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The engine joins the rooms: plans kept per function type, thunks compiled
+ * and cached, calls through slots, callbacks, and the choice between machine
+ * code and libffi. Front ends talk to this header (through jiffi/host.h).
+ */
+#ifndef JF_ENGINE_ENGINE_H
+#define JF_ENGINE_ENGINE_H
+
+#include "core/abi/abi.h"
+#include "core/plan/recipe.h"
+#include "core/type/type.h"
+
+/* --- modes ------------------------------------------------------------------- */
+
+typedef struct jf_Features {
+    const char *target;   /* triple */
+    const char *calls;    /* "code" or "libffi" */
+    const char *callbacks;/* "code" or "libffi" */
+    const char *why_not;  /* why not code: a sentence, or NULL */
+    const char *libffi;   /* version of libffi, or NULL when absent */
+} jf_Features;
+void jf_features(jf_Features *f);
+
+/* True when jf_compile will succeed for ordinary functions. */
+bool jf_can_compile(void);
+
+/* The host's target and universe hooks put in place: use this to make one. */
+jf_Universe *jf_engine_universe(const jf_UniverseHooks *hooks);
+
+/* --- plans ------------------------------------------------------------------- */
+
+/* The plan of a non-variadic FUNC type; cached in the type, borrowed until the
+ * type is freed. */
+jf_Status jf_plan_of(jf_Universe *u, jf_Type *fn, const jf_Plan **plan, jf_Diag *d);
+
+/* --- machine code ------------------------------------------------------------- */
+
+typedef struct jf_Code jf_Code;
+
+/* Encode and seal. `name` shows up in gdb and perf ("jiffi:add(int, int)").
+ * JF_UNSUPPORTED when code is off. The caller owns the code. */
+jf_Status jf_compile(const jf_Recipe *r, const jf_Plan *plan, const char *name,
+                     jf_Code **code, jf_Diag *d);
+void *jf_code_entry(const jf_Code *c);
+size_t jf_code_size(const jf_Code *c);
+void jf_code_free(jf_Code *c); /* nobody may be running it; NULL is fine */
+
+/* --- calls through slots -------------------------------------------------------- */
+
+/* One signature made callable from memory. Variadic calls make one per list of
+ * extra types. Owned by the caller; immutable; usable from any thread. */
+typedef struct jf_Call jf_Call;
+
+jf_Status jf_call_new(jf_Universe *u, jf_Type *fn, jf_Type *const *extra,
+                      uint32_t n_extra, jf_Call **call, jf_Diag *d);
+const jf_Plan *jf_call_plan(const jf_Call *c);
+/* Call `fn` with the values in `slots` (plan->slots_size bytes, 16-aligned, may
+ * be overwritten); the result, result.size bytes, goes to `ret` (NULL if void;
+ * room for at least 16 bytes otherwise). */
+void jf_call(const jf_Call *c, void *fn, void *slots, void *ret);
+void jf_call_free(jf_Call *c);
+
+/* --- callbacks -------------------------------------------------------------------- */
+
+/* C called: read arguments at plan->args[i].slot in `slots` (valid until the
+ * return), write the result to `ret` (result.size bytes, zeroed, at least 16;
+ * never NULL). May run on any thread, without the host's lock. errno is as C
+ * left it; what the handler leaves there goes back to C. */
+typedef void (*jf_Handler)(void *context, const jf_Plan *plan, void *slots, void *ret);
+
+typedef struct jf_Callback jf_Callback;
+
+jf_Status jf_callback_new(jf_Universe *u, jf_Type *fn, jf_Handler handler,
+                          void *context, jf_Callback **cb, jf_Diag *d);
+void *jf_callback_address(const jf_Callback *cb); /* give this to C */
+/* After this C must not call it; the address may be handed out again. */
+void jf_callback_free(jf_Callback *cb);
+
+#endif

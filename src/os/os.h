@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the core asks of the operating system: pages, libraries, thread slots,
+ * locks. One contract, one file per system. Functions return 0 for success and
+ * the system's error number otherwise.
+ */
+#ifndef JF_OS_OS_H
+#define JF_OS_OS_H
+
+#include "core/base/conf.h"
+#include "core/base/diag.h"
+
+/* --- pages ----------------------------------------------------------------- */
+
+size_t jf_os_page_size(void);
+
+/* Fresh private zeroed pages, readable and writable. `near` is a hint (NULL:
+ * anywhere). `size` is a multiple of the page size. */
+int jf_os_pages_new(void *near, size_t size, void **pages);
+int jf_os_pages_free(void *pages, size_t size);
+/* Readable and executable, not writable, from now on; caches are in order. */
+int jf_os_pages_seal(void *pages, size_t size);
+/* Replace the pages at `at` by the ones at `from` in one step: whoever runs
+ * code there sees the old bytes or the new ones. `from` is gone afterwards. */
+int jf_os_pages_move(void *from, void *at, size_t size);
+/* May this process execute pages it wrote? 0: yes. */
+int jf_os_pages_can_execute(void);
+
+/* --- libraries --------------------------------------------------------------- */
+
+typedef struct jf_OsLib jf_OsLib;
+
+/* `name` NULL: the running program. `flags`: as dlopen's, 0: lazy and local.
+ * Names without a slash are also tried as lib<name>.so and by the linker's
+ * cache (so that "m" and "sqlite3" work); the diagnostic lists what was tried. */
+jf_Status jf_os_lib_open(const char *name, int flags, jf_OsLib **lib, jf_Diag *d);
+/* A handle that somebody else opened; closing it does nothing. */
+jf_Status jf_os_lib_adopt(void *handle, jf_OsLib **lib, jf_Diag *d);
+void *jf_os_lib_handle(jf_OsLib *lib);
+/* The path or name it was found under; borrowed. */
+const char *jf_os_lib_name(const jf_OsLib *lib);
+/* Address of a symbol; NULL and a diagnostic if it is not there. */
+void *jf_os_lib_symbol(jf_OsLib *lib, const char *name, jf_Diag *d);
+jf_Status jf_os_lib_close(jf_OsLib *lib, jf_Diag *d); /* frees `lib` */
+
+/* --- errno, by thread ---------------------------------------------------------- */
+
+/* Each thread's saved errno: what C left behind in the last call. */
+int jf_os_errno_saved(void);
+void jf_os_errno_set_saved(int value);
+void jf_os_errno_save(void);    /* saved = errno */
+void jf_os_errno_restore(void); /* errno = saved */
+
+/* Offsets of errno and of the saved errno from the thread pointer, where both
+ * lie in static TLS so that emitted code may use them. False: it may not. */
+bool jf_os_errno_offsets(int32_t *errno_offset, int32_t *saved_offset);
+
+/* --- locks ---------------------------------------------------------------------- */
+
+typedef struct jf_OsLock { void *opaque[8]; } jf_OsLock;
+void jf_os_lock_init(jf_OsLock *l);
+void jf_os_lock(jf_OsLock *l);
+void jf_os_unlock(jf_OsLock *l);
+/* Run `child` in the child after every fork. 0 or the error number. */
+int jf_os_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
+
+#endif
