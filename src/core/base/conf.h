@@ -11,6 +11,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Made by the build: JF_VERSION, and JF_HAVE_LIBFFI where libffi was found. */
+#ifdef __has_include
+#if __has_include("jf_config.h")
+#include "jf_config.h"
+#endif
+#endif
+
 #if defined(__GNUC__) || defined(__clang__)
 #define JF_LIKELY(x) __builtin_expect(!!(x), 1)
 #define JF_UNLIKELY(x) __builtin_expect(!!(x), 0)
