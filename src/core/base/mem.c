@@ -25,9 +25,14 @@ jf_AllocHook jf_mem_hook(jf_AllocHook hook)
     return before;
 }
 
+/* Larger requests are arithmetic gone wrong, or an attack: refused before the
+ * system is asked. */
+static const size_t alloc_most =
+    sizeof(size_t) > 4 ? (size_t)1 << (sizeof(size_t) * 8 - 25) : SIZE_MAX / 2;
+
 void *jf_alloc(size_t size)
 {
-    return mem_current(NULL, size ? size : 1);
+    return jf_realloc(NULL, size);
 }
 
 void *jf_calloc(size_t size)
@@ -40,6 +45,8 @@ void *jf_calloc(size_t size)
 
 void *jf_realloc(void *old, size_t size)
 {
+    if (size > alloc_most)
+        return NULL;
     return mem_current(old, size ? size : 1);
 }
 
