@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What differs between CPython 3.9 and 3.14. The only file of the front end that
+ * asks which Python this is; everything else uses the words defined here.
+ */
+#ifndef JF_PYTHON_COMPAT_H
+#define JF_PYTHON_COMPAT_H
+
+#ifndef PY_SSIZE_T_CLEAN
+#define PY_SSIZE_T_CLEAN
+#endif
+#include <Python.h>
+#include <stddef.h>
+#include <structmember.h>
+
+#if PY_VERSION_HEX < 0x03090000
+#error "CPython 3.9 or newer is needed"
+#endif
+
+/* --- names that came later ---------------------------------------------------- */
+
+#if PY_VERSION_HEX < 0x030a0000
+static inline PyObject *jpy_newref(PyObject *o)
+{
+    Py_INCREF(o);
+    return o;
+}
+static inline PyObject *jpy_xnewref(PyObject *o)
+{
+    Py_XINCREF(o);
+    return o;
+}
+#define Py_NewRef(o) jpy_newref((PyObject *)(o))
+#define Py_XNewRef(o) jpy_xnewref((PyObject *)(o))
+static inline int PyModule_AddObjectRef(PyObject *module, const char *name,
+                                        PyObject *value)
+{
+    Py_INCREF(value);
+    int bad = PyModule_AddObject(module, name, value);
+    if (bad < 0)
+        Py_DECREF(value);
+    return bad;
+}
+#endif
+
+/* A type that Python code may neither call nor change. */
+#if PY_VERSION_HEX >= 0x030a0000
+#define JPY_TPFLAGS_NO_NEW                                                     \
+    (Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE)
+#define JPY_TPFLAGS_IMMUTABLE Py_TPFLAGS_IMMUTABLETYPE
+#else
+#define JPY_TPFLAGS_NO_NEW 0
+#define JPY_TPFLAGS_IMMUTABLE 0
+#endif
+
+/* After PyType_FromSpec: make the type refuse `T()` where no flag says so. */
+static inline void jpy_type_no_new(PyTypeObject *t)
+{
+#if PY_VERSION_HEX < 0x030a0000
+    t->tp_new = NULL;
+    PyType_Modified(t);
+#else
+    (void)t;
+#endif
+}
+
+/* The exception being handled, put aside and brought back. */
+#if PY_VERSION_HEX >= 0x030c0000
+typedef PyObject *JpyError;
+static inline JpyError jpy_error_take(void)
+{
+    return PyErr_GetRaisedException();
+}
+static inline void jpy_error_put(JpyError e)
+{
+    PyErr_SetRaisedException(e);
+}
+#else
+typedef struct JpyError {
+    PyObject *type, *value, *traceback;
+} JpyError;
+static inline JpyError jpy_error_take(void)
+{
+    JpyError e;
+    PyErr_Fetch(&e.type, &e.value, &e.traceback);
+    return e;
+}
+static inline void jpy_error_put(JpyError e)
+{
+    PyErr_Restore(e.type, e.value, e.traceback);
+}
+#endif
+
+/* --- integers ------------------------------------------------------------------ */
+
+/* Where an int keeps itself, for code that reads it without the C API. Up to
+ * 3.11 a signed count of 30-bit digits; since 3.12 a tag: sign in bits 0..1 (0
+ * positive, 1 zero, 2 negative), count of digits from bit 3 on. */
+#if PY_VERSION_HEX >= 0x030c0000
+#define JPY_LONG_TAGGED 1
+#define JPY_LONG_TAG_OFFSET offsetof(PyLongObject, long_value.lv_tag)
+#define JPY_LONG_DIGIT_OFFSET offsetof(PyLongObject, long_value.ob_digit)
+#else
+#define JPY_LONG_TAGGED 0
+#define JPY_LONG_TAG_OFFSET offsetof(PyVarObject, ob_size)
+#define JPY_LONG_DIGIT_OFFSET offsetof(PyLongObject, ob_digit)
+#endif
+
+/* An int of at most one digit (30 bits): its value, else false. `o` must be
+ * exactly an int or a subclass. */
+static inline int jpy_long_small(PyObject *o, Py_ssize_t *v)
+{
+#if PY_VERSION_HEX >= 0x030c0000
+    PyLongObject *l = (PyLongObject *)o;
+    if (!PyUnstable_Long_IsCompact(l))
+        return 0;
+    *v = PyUnstable_Long_CompactValue(l);
+    return 1;
+#else
+    Py_ssize_t n = Py_SIZE(o);
+    if (n < -1 || n > 1)
+        return 0;
+    *v = n * (Py_ssize_t)((PyLongObject *)o)->ob_digit[0] * (n != 0);
+    return 1;
+#endif
+}
+
+static inline int jpy_long_sign(PyObject *o)
+{
+    Py_ssize_t v;
+    if (jpy_long_small(o, &v))
+        return v > 0 ? 1 : v < 0 ? -1 : 0;
+    return _PyLong_Sign(o);
+}
+
+/* Two's complement, little-endian, `n` bytes; -1 with OverflowError. */
+static inline int jpy_long_to_bytes(PyObject *o, unsigned char *p, size_t n,
+                                    int is_signed)
+{
+#if PY_VERSION_HEX >= 0x030d0000
+    return _PyLong_AsByteArray((PyLongObject *)o, p, n, 1, is_signed, 1);
+#else
+    return _PyLong_AsByteArray((PyLongObject *)o, p, n, 1, is_signed);
+#endif
+}
+
+static inline PyObject *jpy_long_from_bytes(const unsigned char *p, size_t n,
+                                            int is_signed)
+{
+    return _PyLong_FromByteArray(p, n, 1, is_signed);
+}
+
+/* --- hashes, files, modules -------------------------------------------------------- */
+
+static inline Py_hash_t jpy_hash_pointer(const void *p)
+{
+#if PY_VERSION_HEX >= 0x030d0000
+    return Py_HashPointer(p);
+#else
+    return _Py_HashPointer(p);
+#endif
+}
+
+/* Slots every interpreter-safe module has: own state per interpreter; the GIL
+ * is used where there is a choice. */
+#if PY_VERSION_HEX >= 0x030c0000
+#define JPY_MODULE_SLOTS                                                       \
+    {Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#else
+#define JPY_MODULE_SLOTS
+#endif
+
+#endif
