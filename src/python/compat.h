@@ -12,6 +12,9 @@
 #include <Python.h>
 #include <stddef.h>
 #include <structmember.h>
+#if PY_VERSION_HEX < 0x030b0000
+#include <longintrepr.h>
+#endif
 
 #if PY_VERSION_HEX < 0x03090000
 #error "CPython 3.9 or newer is needed"
@@ -148,6 +151,83 @@ static inline PyObject *jpy_long_from_bytes(const unsigned char *p, size_t n,
                                             int is_signed)
 {
     return _PyLong_FromByteArray(p, n, 1, is_signed);
+}
+
+/* The word of an int of one digit above zero, one digit below, zero, and two
+ * digits above zero. Bits of NOISE are to be cleared first (3.14 marks small ints
+ * there). Before 3.12 the digit of a zero may hold anything. */
+#if PY_VERSION_HEX >= 0x030c0000
+#define JPY_LONG_POSITIVE UINT64_C(8)
+#define JPY_LONG_NEGATIVE UINT64_C(10)
+#define JPY_LONG_ZERO UINT64_C(1)
+#define JPY_LONG_TWO UINT64_C(16)
+#else
+#define JPY_LONG_POSITIVE UINT64_C(1)
+#define JPY_LONG_NEGATIVE UINT64_MAX
+#define JPY_LONG_ZERO UINT64_C(0)
+#define JPY_LONG_TWO UINT64_C(2)
+#endif
+#if PY_VERSION_HEX >= 0x030e0000
+#define JPY_LONG_NOISE UINT64_C(4)
+#else
+#define JPY_LONG_NOISE UINT64_C(0)
+#endif
+
+/* How machine code counts a reference to None: not at all, by adding one to
+ * ob_refcnt, or by asking Python. */
+#if PY_VERSION_HEX >= 0x030c0000
+#define JPY_NONE_IMMORTAL 1
+#else
+#define JPY_NONE_IMMORTAL 0
+#endif
+#if defined(Py_REF_DEBUG) || defined(Py_TRACE_REFS) || defined(Py_GIL_DISABLED)
+#define JPY_PLAIN_REFCOUNT 0
+#else
+#define JPY_PLAIN_REFCOUNT 1
+#endif
+
+/* The current exception as one normalised object with its traceback; NULL: none. */
+static inline PyObject *jpy_exception_take(void)
+{
+#if PY_VERSION_HEX >= 0x030c0000
+    return PyErr_GetRaisedException();
+#else
+    PyObject *type, *value, *trace;
+    PyErr_Fetch(&type, &value, &trace);
+    if (!type)
+        return NULL;
+    PyErr_NormalizeException(&type, &value, &trace);
+    if (trace && value)
+        PyException_SetTraceback(value, trace);
+    Py_XDECREF(type);
+    Py_XDECREF(trace);
+    return value;
+#endif
+}
+
+/* Raise it again; takes the reference. */
+static inline void jpy_exception_give(PyObject *value)
+{
+#if PY_VERSION_HEX >= 0x030c0000
+    PyErr_SetRaisedException(value);
+#else
+    Py_INCREF(Py_TYPE(value));
+    PyErr_Restore((PyObject *)Py_TYPE(value), value, PyException_GetTraceback(value));
+#endif
+}
+
+/* Give the current exception to sys.unraisablehook: "Exception ignored <text>". */
+#if PY_VERSION_HEX < 0x030d0000
+void _PyErr_WriteUnraisableMsg(const char *text, PyObject *object);
+#endif
+static inline void jpy_write_unraisable(PyObject *text)
+{
+#if PY_VERSION_HEX >= 0x030d0000
+    PyErr_FormatUnraisable("Exception ignored %U", text);
+#else
+    const char *utf8 = PyUnicode_AsUTF8(text);
+    _PyErr_WriteUnraisableMsg(utf8 ? utf8 : "in a callback", NULL);
+#endif
 }
 
 /* --- hashes, files, modules -------------------------------------------------------- */
