@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * System V x86-64: how values travel between caller and callee. Source: System
+ * V Application Binary Interface, AMD64 supplement, 3.2.3; where it leaves a
+ * choice, what GCC does (tests/abi compares).
+ */
+#include "core/abi/convention.h"
+#include "core/base/bits.h"
+
+enum { N_GPR = 6, N_VEC = 8 };
+
+/* 3.2.3, "Classification": the class of one eightbyte. */
+typedef enum Class {
+    C_NONE,
+    C_INTEGER,
+    C_SSE,
+    C_SSEUP,
+    C_X87,
+    C_X87UP,
+    C_MEMORY
+} Class;
+
+/* 3.2.3, aggregates, step 4: two classes that meet in one eightbyte. */
+static Class merge(Class a, Class b)
+{
+    if (a == b || b == C_NONE)
+        return a;
+    if (a == C_NONE)
+        return b;
+    if (a == C_MEMORY || b == C_MEMORY)
+        return C_MEMORY;
+    if (a == C_INTEGER || b == C_INTEGER)
+        return C_INTEGER;
+    if (a == C_X87 || a == C_X87UP || b == C_X87 || b == C_X87UP)
+        return C_MEMORY;
+    return C_SSE;
+}
+
+/* Does the leaf stand at a multiple of its size, as classification wants? */
+static bool is_aligned(const jf_Leaf *l)
+{
+    return l->cls == JF_LEAF_BITS || l->size == 0 || l->offset % l->size == 0;
+}
+
+/* Merge the classes of one scalar into those of the value. */
+static void classify_leaf(const jf_Leaf *l, Class cls[2])
+{
+    uint32_t first = l->offset / 8;
+    uint32_t last = (l->offset + l->size - 1) / 8;
+    switch ((jf_LeafClass)l->cls) {
+    case JF_LEAF_INT:
+    case JF_LEAF_BITS:
+        for (uint32_t i = first; i <= last; i++)
+            cls[i] = merge(cls[i], C_INTEGER);
+        break;
+    case JF_LEAF_FLOAT:
+    case JF_LEAF_VECTOR:
+        cls[first] = merge(cls[first], C_SSE);
+        if (last > first)
+            cls[last] = merge(cls[last], C_SSEUP);
+        break;
+    case JF_LEAF_X87:
+        cls[first] = merge(cls[first], C_X87);
+        cls[last] = merge(cls[last], C_X87UP);
+        break;
+    case JF_LEAF_EMPTY:
+        break;
+    }
+}
+
+/* Classes of both eightbytes; C_MEMORY in the first means the whole. */
+static void classify(const jf_View *v, Class cls[2])
+{
+    cls[0] = cls[1] = C_NONE;
+    if (v->size > 16) {
+        cls[0] = C_MEMORY;
+        return;
+    }
+    for (uint32_t i = 0; i < v->n; i++) {
+        const jf_Leaf *l = &v->leaves[i];
+        if (!is_aligned(l)) {
+            cls[0] = C_MEMORY;
+            return;
+        }
+        if (l->size)
+            classify_leaf(l, cls);
+    }
+    /* step 5, the post-merger clean-up */
+    if (cls[1] == C_MEMORY || (cls[1] == C_X87UP && cls[0] != C_X87))
+        cls[0] = C_MEMORY;
+    if (cls[1] == C_SSEUP && cls[0] != C_SSE)
+        cls[1] = C_SSE;
+}
+
+static uint32_t count(const Class cls[2], Class wanted)
+{
+    return (cls[0] == wanted ? 1u : 0u) + (cls[1] == wanted ? 1u : 0u);
+}
+
+/* Append the pieces of a value in registers, from the given numbers on. */
+static void put_pieces(jf_PlanMaker *m, const jf_View *v, const Class cls[2],
+                       uint32_t gpr, uint32_t vec, jf_PlanValue *out)
+{
+    for (uint32_t i = 0; i < 2 && i * 8 < v->size; i++) {
+        uint32_t left = (uint32_t)v->size - i * 8;
+        jf_Piece p = {.offset = i * 8, .size = left < 8 ? left : 8};
+        if (cls[i] == C_INTEGER) {
+            p.place = JF_IN_GPR;
+            p.reg = (uint8_t)gpr++;
+            p.extend = jf_maker_extend(v);
+        } else if (cls[i] == C_SSE) {
+            p.place = JF_IN_VEC;
+            p.reg = (uint8_t)vec++;
+            if (i == 0 && cls[1] == C_SSEUP)
+                p.size = (uint32_t)v->size;
+        } else {
+            continue;
+        }
+        jf_maker_piece(m, out, p);
+    }
+}
+
+/* Values of 32 bytes and more whose content is one vector travel in ymm or
+ * zmm registers, or not, depending on how the library was compiled. */
+static bool is_wide_vector(const jf_View *v)
+{
+    for (uint32_t i = 0; i < v->n; i++)
+        if (v->leaves[i].cls == JF_LEAF_VECTOR && v->leaves[i].size > 16 &&
+            v->leaves[i].size == v->size)
+            return true;
+    return false;
+}
+
+static jf_Status on_stack(jf_PlanMaker *m, const jf_View *v, jf_PlanValue *out,
+                          jf_Diag *d)
+{
+    if (v->size == 0)
+        return JF_OK;
+    if (v->align > 16)
+        return jf_maker_refuse(v,
+                               "is passed on the stack and wants more than 16 "
+                               "bytes of alignment there",
+                               d);
+    jf_maker_stack(m, out, v->size, v->align < 8 ? 8 : v->align, 8);
+    return JF_OK;
+}
+
+/* An address travels in place of the value: va_list, which is an array here. */
+static void pass_address(jf_PlanMaker *m, jf_PlanValue *out)
+{
+    out->size = 8;
+    out->align = 8;
+    if (m->gpr < N_GPR)
+        jf_maker_piece(
+            m, out,
+            (jf_Piece){.place = JF_IN_GPR, .reg = (uint8_t)m->gpr++, .size = 8});
+    else
+        jf_maker_stack(m, out, 8, 8, 8);
+}
+
+static jf_Status sysv_arg(jf_PlanMaker *m, const jf_View *v, bool variadic,
+                          jf_PlanValue *out, jf_Diag *d)
+{
+    Class cls[2];
+    (void)variadic; /* the same places; al is told the count by n_vec */
+    if (v->type->kind == JF_VALIST) {
+        pass_address(m, out);
+        return JF_OK;
+    }
+    if (is_wide_vector(v))
+        return jf_maker_refuse(v,
+                               "is a vector of more than 16 bytes: how it is "
+                               "passed depends on compiler options",
+                               d);
+    classify(v, cls);
+    if (cls[0] == C_MEMORY || cls[0] == C_X87 || cls[1] == C_X87)
+        return on_stack(m, v, out, d);
+    uint32_t gprs = count(cls, C_INTEGER);
+    uint32_t vecs = count(cls, C_SSE);
+    if (m->gpr + gprs > N_GPR || m->vec + vecs > N_VEC)
+        return on_stack(m, v, out, d); /* whole, and later ones may still fit */
+    put_pieces(m, v, cls, m->gpr, m->vec, out);
+    m->gpr += gprs;
+    m->vec += vecs;
+    return JF_OK;
+}
+
+static jf_Status sysv_result(jf_PlanMaker *m, const jf_View *v, jf_PlanValue *out,
+                             jf_Diag *d)
+{
+    Class cls[2];
+    if (is_wide_vector(v))
+        return jf_maker_refuse(v,
+                               "is a vector of more than 16 bytes: how it is "
+                               "returned depends on compiler options",
+                               d);
+    if (v->type->kind == JF_COMPLEX && v->n && v->leaves[0].cls == JF_LEAF_X87) {
+        for (uint32_t i = 0; i < 2; i++) /* class COMPLEX_X87: st0 and st1 */
+            jf_maker_piece(m, out,
+                           (jf_Piece){.place = JF_IN_X87,
+                                      .reg = (uint8_t)i,
+                                      .size = 10,
+                                      .offset = i * 16});
+        return JF_OK;
+    }
+    classify(v, cls);
+    if (cls[0] == C_MEMORY) {
+        m->sret = JF_SRET_GPR0;
+        m->gpr = 1;
+        out->indirect = true;
+    } else if (cls[0] == C_X87) {
+        jf_maker_piece(m, out, (jf_Piece){.place = JF_IN_X87, .size = 10});
+    } else {
+        put_pieces(m, v, cls, 0, 0, out);
+    }
+    return JF_OK;
+}
+
+const jf_Convention jf_convention_sysv = {sysv_result, sysv_arg, 0};
