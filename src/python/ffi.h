@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the files of the FFI type share: reading keyword arguments of fast
+ * methods, and the list of methods. The documentation strings stand in
+ * ffi_doc.h, the table that joins them in ffi.c.
+ */
+#ifndef JF_PYTHON_FFI_H
+#define JF_PYTHON_FFI_H
+
+#include "python/jpy.h"
+
+enum { FFI_MAX_ARGS = 5 };
+
+/* The parameters of one method, by position. */
+typedef struct ArgSpec {
+    const char *function;
+    const char *names[FFI_MAX_ARGS + 1]; /* NULL-terminated */
+    uint8_t required;
+} ArgSpec;
+
+/* Sort positional and keyword arguments into out[0 .. number of names): NULL
+ * where one was not given. Borrowed references. 0, or -1 with a TypeError that
+ * names the function and the parameter. */
+int jpy_ffi_args(const ArgSpec *spec, PyObject *const *args, Py_ssize_t nargs,
+                 PyObject *kwnames, PyObject **out);
+
+/* An argument as Py_ssize_t or as int; -1 with an exception (floats are
+ * refused; OverflowError out of range). `o` NULL leaves *v alone. */
+int jpy_ffi_ssize(PyObject *o, Py_ssize_t *v);
+int jpy_ffi_int(PyObject *o, int *v);
+
+/* The cdata that `o` is, or the one a library's builtin function stands for;
+ * borrowed. NULL without an exception if it is neither. */
+CDataObject *jpy_ffi_cdata(State *st, PyObject *o);
+
+/* ctype of a str, ctype or cdata (of a library's function too). New reference. */
+CTypeObject *jpy_ffi_type_of(FFIObject *ffi, PyObject *o);
+
+/* "expected a string or ctype object, got 'int'". Returns NULL. */
+void *jpy_ffi_bad_type(const char *expected, PyObject *got);
+
+/* gil= of FFI() and cdef(): 0, or -1 with a ValueError that lists the choices. */
+int jpy_ffi_read_gil(PyObject *o, uint8_t *gil);
+/* A cdef of our own. 0 or -1 with an exception. */
+int jpy_ffi_declare(FFIObject *ffi, const char *text);
+
+#define FFI_FAST(name)                                                         \
+    PyObject *jpy_ffi_##name(PyObject *self, PyObject *const *args,            \
+                             Py_ssize_t nargs, PyObject *kwnames)
+#define FFI_ONE(name) PyObject *jpy_ffi_##name(PyObject *self, PyObject *arg)
+
+/* ffi.c */
+FFI_FAST(cdef);
+FFI_FAST(dlopen);
+FFI_ONE(dlclose);
+FFI_ONE(include);
+FFI_FAST(callback);
+/* ffi_memory.c */
+FFI_FAST(new);
+FFI_FAST(cast);
+FFI_FAST(new_allocator);
+FFI_FAST(from_buffer);
+FFI_FAST(memmove);
+FFI_FAST(gc);
+FFI_ONE(new_handle);
+FFI_ONE(from_handle);
+FFI_ONE(release);
+/* ffi_type.c */
+FFI_ONE(typeof);
+FFI_ONE(sizeof);
+FFI_ONE(alignof);
+FFI_FAST(offsetof);
+FFI_FAST(addressof);
+FFI_FAST(getctype);
+/* ffi_names.c */
+FFI_FAST(integer_const);
+PyObject *jpy_ffi_list_types(PyObject *self, PyObject *unused);
+FFI_FAST(init_once);
+FFI_ONE(set_unicode);
+#define FFI_LATER(name)                                                        \
+    PyObject *jpy_ffi_##name(PyObject *self, PyObject *args, PyObject *kwargs)
+FFI_LATER(def_extern);
+FFI_LATER(compile);
+FFI_LATER(distutils_extension);
+FFI_LATER(embedding_api);
+FFI_LATER(embedding_init_code);
+FFI_LATER(emit_c_code);
+FFI_LATER(emit_python_code);
+FFI_LATER(set_source);
+FFI_LATER(set_source_pkgconfig);
+FFI_LATER(verify);
+PyObject *jpy_ffi_features(PyObject *module, PyObject *unused);
+/* ffi_string.c */
+FFI_FAST(string);
+FFI_FAST(unpack);
+
+/* ffi_buffer.c */
+int jpy_init_buffer(State *st, PyObject *module);
+/* Contiguous bytes of a cdata pointer or array, or of a Python buffer. view->obj
+ * is NULL and view->len -1 for a cdata. Release with PyBuffer_Release. */
+int jpy_ffi_get_bytes(State *st, PyObject *o, Py_buffer *view, bool writable);
+
+#endif

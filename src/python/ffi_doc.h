@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What help() says about FFI and its methods. The first line of each text is
+ * the signature that inspect.signature() reads; lines have at most 76 columns,
+ * so that help() fits 80.
+ */
+#ifndef JF_PYTHON_FFI_DOC_H
+#define JF_PYTHON_FFI_DOC_H
+
+/* clang-format off */
+
+#define DOC_FFI \
+"FFI(backend=None, *, gil='release')\n--\n\n" \
+"C declarations, and what can be done with them.\n" \
+"\n" \
+"    ffi = FFI()\n" \
+"    ffi.cdef('double sqrt(double);')\n" \
+"    lib = ffi.dlopen('m')\n" \
+"    lib.sqrt(2.0)\n" \
+"\n" \
+"gil says who holds Python's lock while a C function runs, for functions\n" \
+"whose cdef() does not say it: 'release' lets other threads run, 'hold'\n" \
+"keeps the lock (faster, for functions that return at once), 'auto' is\n" \
+"reserved and means 'release' so far. backend is accepted for\n" \
+"compatibility with cffi and ignored.\n" \
+"\n" \
+"Primitive types, and pointers to and arrays of them, are the same\n" \
+"objects in every FFI; structs, unions and enums are shared by include()."
+
+#define DOC_cdef \
+"cdef($self, csource, override=False, packed=False, pack=None, *, gil=None)\n--\n\n" \
+"Read C declarations: functions, variables, types, constants.\n" \
+"\n" \
+"csource is a str of C. On any error nothing of it is declared. override\n" \
+"allows to declare a name again, differently. packed=True lays out every\n" \
+"struct of this text without padding; pack=n (bytes, a power of two) caps\n" \
+"the alignment of members. gil ('release' or 'hold') is the policy of the\n" \
+"functions declared here; None means that of the FFI.\n" \
+"\n" \
+"Raises CDefError with file:line:column, the line and a caret."
+
+#define DOC_include \
+"include($self, ffi_to_include, /)\n--\n\n" \
+"Make the typedefs, structs, unions, enums and constants of another FFI\n" \
+"visible here, as the same types. Functions and variables stay with the\n" \
+"libraries of the other FFI.\n" \
+"\n" \
+"Raises TypeError if it is no FFI, CDefError where both declare one name\n" \
+"differently."
+
+#define DOC_dlopen \
+"dlopen($self, name, flags=0)\n--\n\n" \
+"Open a library and return it; its attributes are the functions,\n" \
+"variables and constants declared by cdef().\n" \
+"\n" \
+"name is a path, a file name, a short name ('m', 'sqlite3'), None for\n" \
+"what the process has loaded already, or a void * handle from dlopen().\n" \
+"flags is a combination of ffi.RTLD_*; 0 means RTLD_NOW.\n" \
+"\n" \
+"The library is closed when it and all that came from it is gone. Raises\n" \
+"OSError with what was tried."
+
+#define DOC_dlclose \
+"dlclose($self, lib, /)\n--\n\n" \
+"Close a library from dlopen() now. Its functions and variables must not\n" \
+"be used afterwards: where jiffi can tell, an error says so."
+
+#define DOC_callback \
+"callback($self, cdecl, python_callable=None, error=None, onerror=None)\n--\n\n" \
+"Make a C function pointer that calls python_callable.\n" \
+"\n" \
+"cdecl is a function type or a pointer to one. Without python_callable the\n" \
+"result is a decorator. Keep the returned cdata alive for as long as C may\n" \
+"call it.\n" \
+"\n" \
+"error is the value that C gets when the callable raises (default: zero\n" \
+"bytes). onerror(exception, value, traceback) is called then; what it\n" \
+"returns, unless None, is the result for C."
+
+#define DOC_callback_decorator \
+"callback_decorator($self, python_callable, /)\n--\n\n" \
+"Turn a Python function into a C function pointer: see FFI.callback()."
+
+#define DOC_new \
+"new($self, cdecl, init=None)\n--\n\n" \
+"Allocate C memory and return a cdata that owns it.\n" \
+"\n" \
+"cdecl is a type string or ctype: a pointer, new('T *'), makes one T and\n" \
+"returns a pointer to it; an array, new('T[n]') or new('T[]', init),\n" \
+"makes n items. The memory is zero, then set from init: a number, a list\n" \
+"or tuple of items, a dict of members, bytes or str for characters, a\n" \
+"cdata, or for 'T[]' the number of items.\n" \
+"\n" \
+"The memory lives as long as the returned object (and, for structs, what\n" \
+"was read from it). Raises TypeError for types of unknown size."
+
+#define DOC_cast \
+"cast($self, cdecl, source)\n--\n\n" \
+"A cdata of type cdecl with the value of source, as by a cast in C.\n" \
+"\n" \
+"Integers are cut to the size of the type; floats, pointers, one-character\n" \
+"strings and ints are converted between each other. The result of a\n" \
+"pointer cast owns nothing: keep the memory alive yourself."
+
+#define DOC_new_allocator \
+"new_allocator($self, alloc=None, free=None, should_clear_after_alloc=True)\n--\n\n" \
+"A function like FFI.new() that takes its memory from alloc(size).\n" \
+"\n" \
+"alloc gets the size in bytes and returns a cdata pointer (NULL: a\n" \
+"MemoryError); free, if given, gets that pointer when the memory is no\n" \
+"longer used. Both may be Python functions or C functions. With\n" \
+"should_clear_after_alloc=False the memory is taken as it is. Without\n" \
+"alloc the result is FFI.new() itself in another form."
+
+#define DOC_allocator \
+"allocator($self, cdecl, init=None)\n--\n\n" \
+"Like FFI.new(), with memory from the functions given to new_allocator()."
+
+#define DOC_gc \
+"gc($self, cdata, destructor, size=0)\n--\n\n" \
+"A cdata with the same value that calls destructor(cdata) when it dies.\n" \
+"\n" \
+"destructor is any callable, a C function too. size, in bytes, is how much\n" \
+"memory the object stands for (a hint; unused by CPython). gc(cdata, None)\n" \
+"on such a cdata takes the destructor away again and returns None."
+
+#define DOC_release \
+"release($self, cdata, /)\n--\n\n" \
+"Give back now what a cdata of new(), gc(), new_allocator() or\n" \
+"from_buffer() holds, instead of when it dies. The same as leaving a\n" \
+"`with cdata:` block. Raises ValueError for other cdata."
+
+#define DOC_new_handle \
+"new_handle($self, obj, /)\n--\n\n" \
+"A void * cdata that stands for a Python object, to pass through C.\n" \
+"\n" \
+"Keep the returned cdata alive: it holds the object, and from_handle()\n" \
+"needs it. Two handles are never equal, even of the same object."
+
+#define DOC_from_handle \
+"from_handle($self, handle, /)\n--\n\n" \
+"The Python object of a void * that new_handle() made.\n" \
+"\n" \
+"Raises RuntimeError for NULL and for a pointer that is no living handle."
+
+#define DOC_from_buffer \
+"from_buffer($self, cdecl, python_buffer=..., require_writable=False)\n--\n\n" \
+"A cdata of the memory of an object with the buffer interface; no copy.\n" \
+"\n" \
+"cdecl, 'char[]' when only the object is given, is an array or pointer\n" \
+"type; 'T[]' gets as many items as fit. The object is kept alive and, for\n" \
+"example, a bytearray cannot be resized until the cdata dies or is\n" \
+"released. require_writable=True refuses read-only memory (BufferError).\n" \
+"Raises ValueError if the memory is too small for the type, TypeError for\n" \
+"str and for objects without a contiguous buffer."
+
+#define DOC_memmove \
+"memmove($self, dest, src, n)\n--\n\n" \
+"Copy n bytes from src to dest; they may overlap.\n" \
+"\n" \
+"Both are cdata pointers or arrays, or Python objects with a contiguous\n" \
+"buffer (dest a writable one). Raises ValueError if n is negative or more\n" \
+"than a Python buffer has; for cdata the caller vouches."
+
+#define DOC_typeof \
+"typeof($self, cdecl, /)\n--\n\n" \
+"The ctype that a type string names, or that a cdata or a library's\n" \
+"function has. Equal types are the same object."
+
+#define DOC_sizeof \
+"sizeof($self, cdecl, /)\n--\n\n" \
+"Size in bytes of a type (str or ctype) or of a cdata's value.\n" \
+"\n" \
+"Of a cdata array: all of its items; of a struct that ends in an open\n" \
+"array: what was allocated. Raises ValueError if the size is not known."
+
+#define DOC_alignof \
+"alignof($self, cdecl, /)\n--\n\n" \
+"Alignment in bytes of a type (str or ctype) or of a cdata's type."
+
+#define DOC_offsetof \
+"offsetof($self, cdecl, /, *fields_or_indexes)\n--\n\n" \
+"Offset in bytes of a member of a struct, union or array type.\n" \
+"\n" \
+"A path goes deeper: offsetof('struct s', 'table', 3, 'name'). Raises\n" \
+"KeyError for an unknown member, TypeError for bit-fields."
+
+#define DOC_addressof \
+"addressof($self, cdata, /, *fields_or_indexes)\n--\n\n" \
+"A pointer to a struct, union or array, or by a path to something in it;\n" \
+"or addressof(lib, 'name'): a pointer to a variable or a function.\n" \
+"\n" \
+"The pointer keeps memory of new() alive. Raises KeyError for an unknown\n" \
+"member, AttributeError for an unknown name of a library."
+
+#define DOC_getctype \
+"getctype($self, cdecl, replace_with='')\n--\n\n" \
+"The C spelling of a type, with replace_with put where a variable's name\n" \
+"goes: getctype('int[5]', '*') is 'int(*)[5]'."
+
+#define DOC_string \
+"string($self, cdata, maxlen=-1)\n--\n\n" \
+"C text as a Python object.\n" \
+"\n" \
+"A pointer to or array of one-byte items gives bytes, of wchar_t,\n" \
+"char16_t or char32_t gives str: up to the first zero, the array's end or\n" \
+"maxlen items (-1: no bound). A single character gives itself; an enum the\n" \
+"name of its value, or the number as str. Raises RuntimeError for NULL,\n" \
+"TypeError for other types."
+
+#define DOC_unpack \
+"unpack($self, cdata, length)\n--\n\n" \
+"The first length items of a pointer or array, zeros included: bytes for\n" \
+"char, str for wide characters, else a list of the items.\n" \
+"\n" \
+"length is not checked against the memory. Raises ValueError if it is\n" \
+"negative, RuntimeError for NULL."
+
+#define DOC_buffer \
+"buffer(cdata, size=-1)\n--\n\n" \
+"The bytes behind a cdata pointer or array, to read and write.\n" \
+"\n" \
+"size is in bytes; by default that of what the pointer points to, or of\n" \
+"the whole array. buf[i] is bytes of length 1, buf[i:j] a copy as bytes;\n" \
+"both can be assigned to (a slice keeps its length). Takes part in\n" \
+"comparisons like bytes, and is accepted wherever Python takes a buffer.\n" \
+"Keeps the cdata alive."
+
+#define DOC_errno \
+"What C left in errno in the last call of this thread; set it before a\n" \
+"call and C finds it there."
+
+#define DOC_integer_const \
+"integer_const($self, name)\n--\n\n" \
+"The value of an integer constant: an enumerator or a #define.\n" \
+"\n" \
+"Raises AttributeError if there is no such name, FFIError if it is\n" \
+"something else."
+
+#define DOC_list_types \
+"list_types($self, /)\n--\n\n" \
+"The declared names as three sorted lists: (typedefs, structs, unions)."
+
+#define DOC_init_once \
+"init_once($self, func, tag)\n--\n\n" \
+"Call func() the first time this tag is seen and return its result; later\n" \
+"calls return the same result. Other threads wait until it is there. If\n" \
+"func raises, nothing is kept.\n" \
+"\n" \
+"Raises RuntimeError if func itself calls init_once() with its tag."
+
+#define DOC_set_unicode \
+"set_unicode($self, enabled_flag, /)\n--\n\n" \
+"Declare TCHAR, LPTSTR and the other types of Windows headers that depend\n" \
+"on UNICODE: as wchar_t if enabled_flag is true, else as char. Once only\n" \
+"(ValueError)."
+
+#define DOC_def_extern \
+"def_extern($self, name=None, error=None, onerror=None)\n--\n\n" \
+"Only for FFI objects of compiled modules: raises ValueError."
+
+#define DOC_LATER_ \
+"Not available yet: raises NotImplementedError. It needs a C compiler, and\n" \
+"jiffi has no such mode so far; use dlopen()."
+
+#define DOC_compile "compile($self, tmpdir='.', verbose=0, target=None, debug=None)\n--\n\n" DOC_LATER_
+#define DOC_distutils_extension "distutils_extension($self, tmpdir='build', verbose=True)\n--\n\n" DOC_LATER_
+#define DOC_embedding_api "embedding_api($self, csource, packed=False, pack=None)\n--\n\n" DOC_LATER_
+#define DOC_embedding_init_code "embedding_init_code($self, pysource)\n--\n\n" DOC_LATER_
+#define DOC_emit_c_code "emit_c_code($self, filename)\n--\n\n" DOC_LATER_
+#define DOC_emit_python_code "emit_python_code($self, filename)\n--\n\n" DOC_LATER_
+#define DOC_set_source "set_source($self, module_name, source, source_extension='.c', **kwds)\n--\n\n" DOC_LATER_
+#define DOC_set_source_pkgconfig "set_source_pkgconfig($self, module_name, pkgconfig_libs, source, source_extension='.c', **kwds)\n--\n\n" DOC_LATER_
+#define DOC_verify "verify($self, source='', tmpdir=None, **kwargs)\n--\n\n" DOC_LATER_
+
+#define DOC_features \
+"features()\n--\n\n" \
+"What this build does on this machine, as a dict: 'target' (a triple),\n" \
+"'calls' and 'callbacks' ('code' where machine code is made per function,\n" \
+"else 'libffi'), 'why_not' (why not code, or None), 'libffi' (its version,\n" \
+"or None)."
+
+/* clang-format on */
+
+#endif

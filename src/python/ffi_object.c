@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The FFI object itself: its life, its class attributes, and the table of its
+ * methods. The methods are in the other ffi files, by topic.
+ */
+#include "python/ffi.h"
+#include "python/ffi_doc.h"
+
+/* --- life ---------------------------------------------------------------------- */
+
+static void ffi_dealloc(PyObject *self);
+
+/* The state belongs to the module that made the FFI type. `type` may be a
+ * subclass; ours is the last one, going up, that is freed by ffi_dealloc. */
+static State *state_of(PyTypeObject *type)
+{
+    PyTypeObject *ours = NULL;
+    for (; type; type = type->tp_base) {
+        if (type->tp_dealloc == ffi_dealloc)
+            ours = type;
+    }
+    JF_ASSERT(ours);
+    PyObject *module = PyType_GetModule(ours);
+    return module ? jpy_state(module) : NULL;
+}
+
+static PyObject *ffi_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    (void)args;
+    (void)kwargs;
+    State *st = state_of(type);
+    if (!st)
+        return NULL;
+    FFIObject *ffi = (FFIObject *)type->tp_alloc(type, 0);
+    if (!ffi)
+        return NULL;
+    ffi->st = st;
+    st->refs++;
+    ffi->gil = JF_GIL_RELEASE;
+    ffi->scope = jf_scope_new(st->universe);
+    if (!ffi->scope)
+        PyErr_NoMemory();
+    ffi->types = PyDict_New();
+    ffi->libs = PyList_New(0);
+    ffi->onces = PyDict_New();
+    ffi->included = PyList_New(0);
+    if (ffi->scope && ffi->types && ffi->libs && ffi->onces && ffi->included)
+        return (PyObject *)ffi;
+    Py_DECREF(ffi);
+    return NULL;
+}
+
+static int ffi_init(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"backend", "gil", NULL};
+    PyObject *backend = Py_None, *gil = Py_None;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O$O:FFI", names, &backend,
+                                     &gil))
+        return -1;
+    return jpy_ffi_read_gil(gil, &((FFIObject *)self)->gil);
+}
+
+static int ffi_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    FFIObject *ffi = (FFIObject *)self;
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(ffi->types);
+    Py_VISIT(ffi->libs);
+    Py_VISIT(ffi->dict);
+    Py_VISIT(ffi->onces);
+    Py_VISIT(ffi->included);
+    return 0;
+}
+
+static int ffi_clear(PyObject *self)
+{
+    FFIObject *ffi = (FFIObject *)self;
+    /* The lists stay: methods called by destructors still find them. */
+    if (ffi->types)
+        PyDict_Clear(ffi->types);
+    if (ffi->onces)
+        PyDict_Clear(ffi->onces);
+    if (ffi->included)
+        PyList_SetSlice(ffi->included, 0, PyList_GET_SIZE(ffi->included), NULL);
+    Py_CLEAR(ffi->dict);
+    return 0;
+}
+
+static void ffi_dealloc(PyObject *self)
+{
+    FFIObject *ffi = (FFIObject *)self;
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    if (ffi->weakrefs)
+        PyObject_ClearWeakRefs(self);
+    Py_CLEAR(ffi->dict);
+    Py_CLEAR(ffi->types);
+    Py_CLEAR(ffi->libs);
+    Py_CLEAR(ffi->onces);
+    Py_CLEAR(ffi->included);
+    if (ffi->scope)
+        jf_scope_free(ffi->scope);
+    if (ffi->st)
+        jpy_state_unref(ffi->st);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyObject *ffi_repr(PyObject *self)
+{
+    FFIObject *ffi = (FFIObject *)self;
+    return PyUnicode_FromFormat(
+        "<%s object at %p: %u names declared, %zd included>",
+        Py_TYPE(self)->tp_name, (void *)self, (unsigned)jf_scope_size(ffi->scope),
+        PyList_GET_SIZE(ffi->included));
+}
+
+/* --- errno --------------------------------------------------------------------------- */
+
+static PyObject *get_errno(PyObject *self, void *closure)
+{
+    (void)self;
+    (void)closure;
+    return PyLong_FromLong(jf_os_errno_saved());
+}
+
+static int set_errno(PyObject *self, PyObject *value, void *closure)
+{
+    (void)self;
+    (void)closure;
+    if (!value) {
+        PyErr_SetString(PyExc_AttributeError, "cannot delete ffi.errno");
+        return -1;
+    }
+    long v = PyLong_AsLong(value);
+    if (v == -1 && PyErr_Occurred())
+        return -1;
+    if (v < INT_MIN || v > INT_MAX) {
+        PyErr_SetString(PyExc_OverflowError, "errno value too large");
+        return -1;
+    }
+    jf_os_errno_set_saved((int)v);
+    return 0;
+}
+
+/* --- the type -------------------------------------------------------------------------- */
+
+/* clang-format off */
+#define FAST(name) {#name, (PyCFunction)(void (*)(void))jpy_ffi_##name, METH_FASTCALL | METH_KEYWORDS, DOC_##name}
+#define ONE(name) {#name, jpy_ffi_##name, METH_O, DOC_##name}
+#define LATER(name) {#name, (PyCFunction)(void (*)(void))jpy_ffi_##name, METH_VARARGS | METH_KEYWORDS, DOC_##name}
+
+static PyMethodDef ffi_methods[] = {
+    FAST(addressof),
+    ONE(alignof),
+    FAST(callback),
+    FAST(cast),
+    FAST(cdef),
+    LATER(compile),
+    LATER(def_extern),
+    LATER(distutils_extension),
+    ONE(dlclose),
+    FAST(dlopen),
+    LATER(embedding_api),
+    LATER(embedding_init_code),
+    LATER(emit_c_code),
+    LATER(emit_python_code),
+    FAST(from_buffer),
+    ONE(from_handle),
+    FAST(gc),
+    FAST(getctype),
+    ONE(include),
+    FAST(init_once),
+    FAST(integer_const),
+    {"list_types", jpy_ffi_list_types, METH_NOARGS, DOC_list_types},
+    FAST(memmove),
+    FAST(new),
+    FAST(new_allocator),
+    ONE(new_handle),
+    FAST(offsetof),
+    ONE(release),
+    LATER(set_source),
+    LATER(set_source_pkgconfig),
+    ONE(set_unicode),
+    ONE(sizeof),
+    FAST(string),
+    ONE(typeof),
+    FAST(unpack),
+    LATER(verify),
+    {NULL}
+};
+/* clang-format on */
+
+static PyGetSetDef ffi_getset[] = {
+    {"errno", get_errno, set_errno, DOC_errno, NULL},
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL}};
+
+static PyMemberDef ffi_members[] = {
+    {"__dictoffset__", T_PYSSIZET, offsetof(FFIObject, dict), READONLY, NULL},
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(FFIObject, weakrefs), READONLY,
+     NULL},
+    {NULL, 0, 0, 0, NULL}};
+
+static PyType_Slot ffi_slots[] = {{Py_tp_doc, DOC_FFI},
+                                  {Py_tp_new, ffi_new},
+                                  {Py_tp_init, ffi_init},
+                                  {Py_tp_dealloc, ffi_dealloc},
+                                  {Py_tp_traverse, ffi_traverse},
+                                  {Py_tp_clear, ffi_clear},
+                                  {Py_tp_repr, ffi_repr},
+                                  {Py_tp_methods, ffi_methods},
+                                  {Py_tp_getset, ffi_getset},
+                                  {Py_tp_members, ffi_members},
+                                  {0, NULL}};
+
+static PyType_Spec ffi_spec = {
+    "jiffi.FFI", sizeof(FFIObject), 0,
+    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE, ffi_slots};
+
+/* dlopen's flags under the names Python's os module has them by: what the
+ * system lacks is left out, and the four that cffi always has are 0 then. */
+static int add_flags(PyObject *type)
+{
+    static const char *const names[] = {
+        "RTLD_LAZY",     "RTLD_NOW",    "RTLD_GLOBAL",  "RTLD_LOCAL",
+        "RTLD_NODELETE", "RTLD_NOLOAD", "RTLD_DEEPBIND"};
+    PyObject *os = PyImport_ImportModule("os");
+    int status = os ? 0 : -1;
+    for (size_t i = 0; status == 0 && i < JF_COUNT(names); i++) {
+        PyObject *v = PyObject_GetAttrString(os, names[i]);
+        if (!v) {
+            PyErr_Clear();
+            v = i < 4 ? PyLong_FromLong(0) : NULL;
+        }
+        if (v)
+            status = PyObject_SetAttrString(type, names[i], v);
+        else if (PyErr_Occurred())
+            status = -1;
+        Py_XDECREF(v);
+    }
+    Py_XDECREF(os);
+    return status;
+}
+
+/* ffi.NULL and friends, on the class. */
+static int add_constants(State *st)
+{
+    PyObject *type = (PyObject *)st->ffi_type;
+    if (!st->null) {
+        Py_INCREF(st->void_p);
+        st->null = jpy_cdata(st->void_p, NULL);
+        if (!st->null)
+            return -1;
+    }
+    const struct {
+        const char *name;
+        PyObject *value;
+    } all[] = {{"NULL", st->null},
+               {"CData", (PyObject *)st->cdata_type},
+               {"CType", (PyObject *)st->ctype_type},
+               {"buffer", (PyObject *)st->buffer_type},
+               {"error", st->ffi_error},
+               {"BVoidP", (PyObject *)st->void_p},
+               {"BCharA", (PyObject *)st->char_array}};
+    for (size_t i = 0; i < JF_COUNT(all); i++) {
+        if (all[i].value &&
+            PyObject_SetAttrString(type, all[i].name, all[i].value) < 0)
+            return -1;
+    }
+    return add_flags(type);
+}
+
+static PyMethodDef functions[] = {
+    {"features", jpy_ffi_features, METH_NOARGS, DOC_features},
+    {NULL, NULL, 0, NULL}};
+
+int jpy_init_ffi(State *st, PyObject *module)
+{
+    if (jpy_init_buffer(st, module) < 0)
+        return -1;
+    PyObject *type = PyType_FromModuleAndSpec(module, &ffi_spec, NULL);
+    if (!type)
+        return -1;
+    st->ffi_type = (PyTypeObject *)type; /* the state owns this reference */
+    if (add_constants(st) < 0)
+        return -1;
+    if (PyModule_AddFunctions(module, functions) < 0)
+        return -1;
+    return PyModule_AddObjectRef(module, "FFI", type);
+}
