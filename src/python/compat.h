@@ -230,6 +230,20 @@ static inline void jpy_write_unraisable(PyObject *text)
 #endif
 }
 
+/* What a weak reference points to, a new reference; NULL when it is gone. */
+static inline PyObject *jpy_weakref_get(PyObject *ref)
+{
+#if PY_VERSION_HEX >= 0x030d0000
+    PyObject *o;
+    if (PyWeakref_GetRef(ref, &o) < 0)
+        PyErr_Clear();
+    return o;
+#else
+    PyObject *o = PyWeakref_GetObject(ref);
+    return o && o != Py_None ? Py_NewRef(o) : NULL;
+#endif
+}
+
 /* --- hashes, files, modules -------------------------------------------------------- */
 
 static inline Py_hash_t jpy_hash_pointer(const void *p)

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Library functions as real builtins, function pointers as callables, and the
+ * code that both share per signature. Knows nothing of single arguments.
+ *
+ * A builtin's ml_meth is first one of three C functions that make the code and
+ * put the code's address in their own place: CPython reads ml_meth at every call
+ * (also in its specialised instructions), so that the second call goes straight
+ * to machine code.
+ */
+#include "python/call.h"
+
+#include <string.h>
+
+typedef PyObject *(*FastFunction)(PyObject *, PyObject *const *, Py_ssize_t);
+
+static PyCFunction as_method(FastFunction f)
+{
+    return (PyCFunction)(uintptr_t)f;
+}
+
+static PyObject *call_fast(PyCFunction f, PyObject *self, PyObject *const *args,
+                           Py_ssize_t n)
+{
+    return ((FastFunction)(uintptr_t)f)(self, args, n);
+}
+
+/* --- code per signature and policy ----------------------------------------------- */
+
+int jpy_arity_flags(const jf_Type *fn)
+{
+    if (fn->flags & JF_T_VARIADIC)
+        return METH_FASTCALL;
+    switch (fn->u.func->n_params) {
+    case 0:
+        return METH_NOARGS;
+    case 1:
+        return METH_O;
+    default:
+        return METH_FASTCALL;
+    }
+}
+
+static PyCFunction slots_entry(const jf_Type *fn)
+{
+    if (fn->flags & JF_T_VARIADIC)
+        return as_method(jpy_variadic_fast);
+    switch (jpy_arity_flags(fn)) {
+    case METH_NOARGS:
+        return jpy_slots_noargs;
+    case METH_O:
+        return jpy_slots_one;
+    default:
+        return as_method(jpy_slots_fast);
+    }
+}
+
+HostCode *jpy_host_code(State *st, jf_Type *fn, uint8_t gil)
+{
+    JF_ASSERT(fn->kind == JF_FUNC);
+    if (gil != JF_GIL_HOLD)
+        gil = JF_GIL_RELEASE;
+    for (HostCode *c = fn->u.func->host_code; c; c = c->next)
+        if (c->gil == gil)
+            return c;
+    jf_Code *code = NULL;
+    if (!(fn->flags & JF_T_VARIADIC) && jf_can_compile() &&
+        jpy_thunk(st, fn, gil, &code) < 0)
+        return NULL;
+    HostCode *c = jf_calloc(sizeof *c);
+    if (!c) {
+        jf_code_free(code);
+        PyErr_NoMemory();
+        return NULL;
+    }
+    c->gil = gil;
+    c->code = code;
+    c->entry = code ? (PyCFunction)(uintptr_t)jf_code_entry(code) : slots_entry(fn);
+    c->next = fn->u.func->host_code;
+    fn->u.func->host_code = c;
+    return c;
+}
+
+void jpy_drop_host_code(void *ctx, jf_Type *t)
+{
+    (void)ctx;
+    HostCode *c = t->u.func->host_code;
+    t->u.func->host_code = NULL;
+    while (c) {
+        HostCode *next = c->next;
+        jf_code_free(c->code);
+        jf_call_free(c->call);
+        jpy_variants_free(c->variants);
+        jf_free(c);
+        c = next;
+    }
+}
+
+/* --- the first call of a builtin ---------------------------------------------------- */
+
+static PyCFunction first_call(PyObject *self)
+{
+    FunctionInfo *f = jpy_function_info((CDataObject *)self);
+    JF_ASSERT(f);
+    if (!f->code) {
+        f->code = jpy_host_code(f->st, f->fn, f->gil);
+        if (!f->code)
+            return NULL;
+        f->def.ml_meth = f->code->entry;
+    }
+    return f->code->entry;
+}
+
+static PyObject *first_noargs(PyObject *self, PyObject *unused)
+{
+    PyCFunction entry = first_call(self);
+    return entry ? entry(self, unused) : NULL;
+}
+
+static PyObject *first_one(PyObject *self, PyObject *arg)
+{
+    PyCFunction entry = first_call(self);
+    return entry ? entry(self, arg) : NULL;
+}
+
+static PyObject *first_fast(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    PyCFunction entry = first_call(self);
+    return entry ? call_fast(entry, self, args, n) : NULL;
+}
+
+/* --- builtins ----------------------------------------------------------------------- */
+
+static void info_dealloc(PyObject *self)
+{
+    FunctionInfo *f = (FunctionInfo *)self;
+    PyTypeObject *type = Py_TYPE(self);
+    State *st = f->st;
+    if (f->handle) {
+        jpy_handle_forget(f->handle, f);
+        Py_DECREF((PyObject *)f->handle);
+    }
+    Py_XDECREF(f->ctypes);
+    if (f->fn)
+        jf_type_unref(st->universe, f->fn);
+    jf_free(f->text);
+    type->tp_free(self);
+    Py_DECREF(type);
+    jpy_state_unref(st);
+}
+
+static PyType_Slot info_slots[] = {
+    {Py_tp_dealloc, info_dealloc},
+    {0, NULL},
+};
+
+static PyType_Spec info_spec = {
+    .name = "jiffi._FunctionInfo",
+    .basicsize = sizeof(FunctionInfo),
+    .flags = Py_TPFLAGS_DEFAULT | JPY_TPFLAGS_NO_NEW,
+    .slots = info_slots,
+};
+
+static FunctionInfo *info_new(FFIObject *ffi, PyObject *handle,
+                              const jf_Symbol *sym)
+{
+    State *st = ffi->st;
+    PyTypeObject *type = st->function_type;
+    FunctionInfo *f = (FunctionInfo *)type->tp_alloc(type, 0);
+    if (!f)
+        return NULL;
+    f->st = st;
+    st->refs++;
+    f->fn = jf_type_ref(sym->type);
+    f->gil = sym->gil != JF_GIL_DEFAULT ? sym->gil : ffi->gil;
+    const char *doc;
+    f->text =
+        jpy_signature(sym, handle ? jpy_handle_name((Handle *)handle) : NULL, &doc);
+    if (!f->text) {
+        Py_DECREF(f);
+        PyErr_NoMemory();
+        return NULL;
+    }
+    f->def.ml_name = f->text;
+    f->def.ml_doc = doc;
+    f->def.ml_flags = jpy_arity_flags(f->fn);
+    f->def.ml_meth = f->def.ml_flags == METH_NOARGS ? first_noargs
+                     : f->def.ml_flags == METH_O    ? first_one
+                                                    : as_method(first_fast);
+    return f;
+}
+
+PyObject *jpy_function(FFIObject *ffi, PyObject *lib, const jf_Symbol *sym,
+                       void *address)
+{
+    State *st = ffi->st;
+    JF_ASSERT(sym->kind == JF_SYM_FUNCTION && sym->type->kind == JF_FUNC);
+    jf_Type *pointer = jf_type_pointer(st->universe, sym->type, 0);
+    CTypeObject *ct = pointer ? jpy_ctype_steal(st, pointer) : NULL;
+    if (!ct)
+        return pointer ? NULL : PyErr_NoMemory();
+    FunctionInfo *f = info_new(ffi, lib, sym);
+    CDataExt *cd = f ? jpy_ext_new(ct, address, EXT_FUNCTION) : NULL;
+    Py_DECREF(ct);
+    if (!cd) {
+        Py_XDECREF((PyObject *)f);
+        return NULL;
+    }
+    cd->owner = (PyObject *)f;
+    f->cdata = cd;
+    if (lib) {
+        f->handle = (Handle *)Py_NewRef(lib);
+        jpy_handle_track(f->handle, f);
+    }
+    PyObject *module =
+        lib ? PyUnicode_FromString(jpy_handle_name(f->handle)) : NULL;
+    PyObject *builtin = NULL;
+    if (module || !lib)
+        builtin = PyCFunction_NewEx(&f->def, (PyObject *)cd, module);
+    Py_XDECREF(module);
+    Py_DECREF((PyObject *)cd);
+    return builtin;
+}
+
+PyObject *jpy_function_cdata(State *st, PyObject *o)
+{
+    if (!PyCFunction_CheckExact(o))
+        return NULL;
+    PyObject *self = PyCFunction_GET_SELF(o);
+    if (!self || !Py_IS_TYPE(self, st->cdata_ext_type) ||
+        ((CDataExt *)self)->ext != EXT_FUNCTION)
+        return NULL;
+    return self;
+}
+
+/* --- function pointers ---------------------------------------------------------------- */
+
+static HostCode *pointer_code(CDataObject *fn)
+{
+    FunctionInfo *f = jpy_function_info(fn);
+    if (!f) /* no declaration, no policy but the default */
+        return jpy_host_code(fn->ctype->st, fn->ctype->type->to, JF_GIL_RELEASE);
+    return first_call((PyObject *)fn) ? f->code : NULL;
+}
+
+PyObject *jpy_call_cdata(CDataObject *fn, PyObject *args, PyObject *kwargs)
+{
+    CTypeObject *ct = fn->ctype;
+    if (ct->type->kind != JF_PTR || ct->type->to->kind != JF_FUNC) {
+        PyErr_Format(PyExc_TypeError, "cdata '%s' is not callable", jpy_cname(ct));
+        return NULL;
+    }
+    if (!fn->data)
+        return jpy_null_error(fn);
+    if (kwargs && PyDict_GET_SIZE(kwargs)) {
+        PyErr_SetString(PyExc_TypeError,
+                        "a cdata function cannot be called with keyword arguments");
+        return NULL;
+    }
+    const jf_Type *type = ct->type->to;
+    Py_ssize_t n = PyTuple_GET_SIZE(args);
+    int flags = jpy_arity_flags(type);
+    if (flags != METH_FASTCALL && n != (flags == METH_O))
+        return jpy_arity_error(fn, n);
+    HostCode *code = pointer_code(fn);
+    if (!code)
+        return NULL;
+    PyObject *self = (PyObject *)fn;
+    if (flags == METH_NOARGS)
+        return code->entry(self, NULL);
+    if (flags == METH_O)
+        return code->entry(self, PyTuple_GET_ITEM(args, 0));
+    return call_fast(code->entry, self, &PyTuple_GET_ITEM(args, 0), n);
+}
+
+int jpy_init_call(State *st, PyObject *module)
+{
+    (void)module;
+    st->function_type = (PyTypeObject *)PyType_FromSpec(&info_spec);
+    if (!st->function_type)
+        return -1;
+    jpy_type_no_new(st->function_type);
+    return 0;
+}

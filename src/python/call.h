@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the files of calls and libraries share, inside the Python front end.
+ *
+ *   lib module --__dict__--> builtin --m_self--> cdata (EXT_FUNCTION)
+ *       |                       | m_ml              | owner
+ *       |                       v                   v
+ *     Handle <--------------- PyMethodDef in a FunctionInfo --> FUNC type
+ *                                                                 | host_code
+ *                                                                 v
+ *                                                  HostCode (thunk, slots call)
+ *
+ * A HostCode is shared by every function of the signature and GIL policy, and is
+ * freed with the function type. It holds no Python object: a type would never be
+ * freed if it kept the ctype of a struct that names the type.
+ */
+#ifndef JF_PYTHON_CALL_H
+#define JF_PYTHON_CALL_H
+
+#include "python/jpy.h"
+
+/* --- code of one signature --------------------------------------------------- */
+
+typedef struct HostCode {
+    struct HostCode *next; /* other policies of the same signature; owned */
+    uint8_t gil;           /* key: RELEASE, HOLD (AUTO is kept as RELEASE) */
+    jf_Code *code;         /* owned; NULL: no machine code */
+    jf_Call *call;         /* owned; the slots path, made at first need */
+    struct Variant *variants; /* owned; calls through `...` made so far */
+    PyCFunction entry;     /* what ml_meth becomes: thunk or C function */
+} HostCode;
+
+/* --- a library's function ------------------------------------------------------ */
+
+typedef struct Handle Handle; /* lib.c */
+
+typedef struct FunctionInfo {
+    PyObject_HEAD
+    PyMethodDef def;     /* of the builtin; its name and doc lie in `text` */
+    State *st;           /* a reference */
+    Handle *handle;      /* owned; NULL: not from a library */
+    jf_Type *fn;         /* a reference: FUNC with its qualifiers */
+    HostCode *code;      /* borrowed from fn; NULL before the first call */
+    CDataExt *cdata;     /* borrowed: our owner */
+    PyObject *ctypes;    /* tuple: result, parameters; NULL until needed */
+    struct FunctionInfo *prev, *next; /* in handle's list */
+    char *text;          /* owned: name, NUL, doc */
+    uint8_t gil;         /* jf_Gil */
+} FunctionInfo;
+
+/* NULL for a function pointer that is no library's function. */
+static inline FunctionInfo *jpy_function_info(CDataObject *fn)
+{
+    State *st = fn->ctype->st;
+    if (!Py_IS_TYPE((PyObject *)fn, st->cdata_ext_type) ||
+        ((CDataExt *)fn)->ext != EXT_FUNCTION)
+        return NULL;
+    return (FunctionInfo *)((CDataExt *)fn)->owner;
+}
+
+/* The function type to convert by: with qualifiers if they are known. */
+static inline jf_Type *jpy_function_type(CDataObject *fn)
+{
+    FunctionInfo *f = jpy_function_info(fn);
+    return f ? f->fn : fn->ctype->type->to;
+}
+
+/* --- lib.c ------------------------------------------------------------------------ */
+
+/* The function is closed with the library from now on, or no longer. */
+void jpy_handle_track(Handle *h, FunctionInfo *f);
+void jpy_handle_forget(Handle *h, FunctionInfo *f);
+/* The library's name; "?" if nothing better. */
+const char *jpy_handle_name(Handle *h);
+
+/* --- signature.c -------------------------------------------------------------------- */
+
+/* "name", NUL, "name(a, b, /)\n--\n\nint name(int a, int b)\n..."; jf_alloc'ed;
+ * NULL when memory is out. *doc receives where the second part begins. */
+char *jpy_signature(const jf_Symbol *sym, const char *library, const char **doc);
+/* Name of parameter `i` in such a doc, not terminated; its length, 0 if none. */
+size_t jpy_signature_param(const char *doc, uint32_t i, const char **name);
+
+/* --- call.c ------------------------------------------------------------------------- */
+
+/* The code for calling `fn`, made at first need; NULL with an exception. */
+HostCode *jpy_host_code(State *st, jf_Type *fn, uint8_t gil);
+/* How a builtin of this type is called: METH_NOARGS, METH_O or METH_FASTCALL. */
+int jpy_arity_flags(const jf_Type *fn);
+
+/* --- call_slots.c -------------------------------------------------------------------- */
+
+/* ctype of the result (i = -1) or of parameter i; new reference. */
+CTypeObject *jpy_function_ctype(CDataObject *fn, Py_ssize_t i);
+/* One argument to C at `cell` (the parameter's size, at least 8 bytes). 0, or -1
+ * with an exception that names function and parameter. */
+int jpy_argument(CDataObject *fn, PyObject *value, size_t i, void *cell,
+                 Temp **temps);
+/* The result at `mem` as an object; records are copied. */
+PyObject *jpy_result(CDataObject *fn, char *mem);
+/* Put "f() argument 2 ('b'): " before the current exception's text. */
+void jpy_blame_argument(CDataObject *fn, size_t i);
+/* TypeError: how many were expected, how many given. Returns NULL. */
+PyObject *jpy_arity_error(CDataObject *fn, Py_ssize_t given);
+/* RuntimeError, or ValueError when the library was closed. Returns NULL. */
+PyObject *jpy_null_error(CDataObject *fn);
+
+/* The call proper: `block` holds the slots; the result goes to `ret`. */
+void jpy_call_block(const jf_Call *call, CDataObject *fn, uint8_t gil, void *block,
+                    void *ret);
+/* Everything through memory: what builtins do where there is no machine code. */
+PyObject *jpy_slots_noargs(PyObject *self, PyObject *unused);
+PyObject *jpy_slots_one(PyObject *self, PyObject *arg);
+PyObject *jpy_slots_fast(PyObject *self, PyObject *const *args, Py_ssize_t n);
+
+/* --- call_recipe.c -------------------------------------------------------------------- */
+
+/* Machine code for `fn`. 0: *code is it, or NULL where only the slots path can do
+ * this signature; -1 with an exception. */
+int jpy_thunk(State *st, jf_Type *fn, uint8_t gil, jf_Code **code);
+
+/* --- call_variadic.c ------------------------------------------------------------------- */
+
+struct Variant;
+void jpy_variants_free(struct Variant *v);
+PyObject *jpy_variadic_fast(PyObject *self, PyObject *const *args, Py_ssize_t n);
+
+#endif

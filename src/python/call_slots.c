@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Calls through memory: every argument is converted into its slot, the engine
+ * moves the slots to where the convention wants them. This is the whole call
+ * where there is no machine code, and the source of what machine code calls when
+ * an argument is not of the usual kind, so that both behave the same.
+ */
+#include "core/base/bits.h"
+#include "python/call.h"
+
+#include <string.h>
+
+enum { SMALL_BLOCK = 1024 }; /* bytes of slots and result kept on the stack */
+
+/* --- types ----------------------------------------------------------------------- */
+
+static PyObject *make_ctypes(FunctionInfo *f)
+{
+    jf_FuncInfo *func = f->fn->u.func;
+    PyObject *tuple = PyTuple_New((Py_ssize_t)func->n_params + 1);
+    if (!tuple)
+        return NULL;
+    for (uint32_t i = 0; i <= func->n_params; i++) {
+        CTypeObject *ct = jpy_ctype(f->st, i ? func->params[i - 1] : f->fn->to);
+        if (!ct) {
+            Py_DECREF(tuple);
+            return NULL;
+        }
+        PyTuple_SET_ITEM(tuple, (Py_ssize_t)i, (PyObject *)ct);
+    }
+    return tuple;
+}
+
+CTypeObject *jpy_function_ctype(CDataObject *fn, Py_ssize_t i)
+{
+    FunctionInfo *f = jpy_function_info(fn);
+    if (!f) {
+        jf_Type *type = fn->ctype->type->to;
+        return jpy_ctype(fn->ctype->st, i < 0 ? type->to : type->u.func->params[i]);
+    }
+    if (!f->ctypes && !(f->ctypes = make_ctypes(f)))
+        return NULL;
+    return (CTypeObject *)Py_NewRef(PyTuple_GET_ITEM(f->ctypes, i + 1));
+}
+
+/* --- errors ------------------------------------------------------------------------ */
+
+PyObject *jpy_arity_error(CDataObject *fn, Py_ssize_t given)
+{
+    const jf_Type *type = jpy_function_type(fn);
+    FunctionInfo *f = jpy_function_info(fn);
+    const char *least = type->flags & JF_T_VARIADIC ? "at least " : "";
+    PyErr_Format(PyExc_TypeError, "%s%s'%s' expects %s%u arguments, got %zd",
+                 f ? f->def.ml_name : "", f ? "(): " : "", jpy_cname(fn->ctype),
+                 least, (unsigned)type->u.func->n_params, given);
+    return NULL;
+}
+
+PyObject *jpy_null_error(CDataObject *fn)
+{
+    FunctionInfo *f = jpy_function_info(fn);
+    if (f && f->handle)
+        PyErr_Format(PyExc_ValueError, "library '%s' has already been closed",
+                     jpy_handle_name(f->handle));
+    else
+        PyErr_Format(PyExc_RuntimeError,
+                     "cannot call null pointer pointer from cdata '%s'",
+                     jpy_cname(fn->ctype));
+    return NULL;
+}
+
+/* "add() argument 2 ('b')"; NULL with an exception. */
+static PyObject *argument_name(CDataObject *fn, size_t i)
+{
+    FunctionInfo *f = jpy_function_info(fn);
+    if (!f)
+        return PyUnicode_FromFormat("'%s' argument %zu", jpy_cname(fn->ctype),
+                                    i + 1);
+    const char *name;
+    size_t n = jpy_signature_param(f->def.ml_doc, (uint32_t)i, &name);
+    if (!n || i >= f->fn->u.func->n_params)
+        return PyUnicode_FromFormat("%s() argument %zu", f->def.ml_name, i + 1);
+    PyObject *param = PyUnicode_DecodeUTF8(name, (Py_ssize_t)n, "replace");
+    if (!param)
+        return NULL;
+    PyObject *text = PyUnicode_FromFormat("%s() argument %zu ('%U')",
+                                          f->def.ml_name, i + 1, param);
+    Py_DECREF(param);
+    return text;
+}
+
+/* The text of an exception that C code has just raised: one str argument, one of
+ * the classes that conversions raise, no traceback. Borrowed; NULL: leave it. */
+static PyObject *plain_text(PyObject *e)
+{
+    PyObject *type = (PyObject *)Py_TYPE(e);
+    if (type != PyExc_TypeError && type != PyExc_OverflowError &&
+        type != PyExc_ValueError && type != PyExc_IndexError &&
+        type != PyExc_NotImplementedError && type != PyExc_BufferError)
+        return NULL;
+    PyObject *trace = PyException_GetTraceback(e);
+    Py_XDECREF(trace);
+    PyObject *args = ((PyBaseExceptionObject *)e)->args;
+    if (trace || !args || PyTuple_GET_SIZE(args) != 1 ||
+        !PyUnicode_CheckExact(PyTuple_GET_ITEM(args, 0)))
+        return NULL;
+    return PyTuple_GET_ITEM(args, 0);
+}
+
+void jpy_blame_argument(CDataObject *fn, size_t i)
+{
+    PyObject *e = jpy_exception_take();
+    if (!e)
+        return;
+    PyObject *text = plain_text(e);
+    PyObject *name = text ? argument_name(fn, i) : NULL;
+    if (!name) {
+        PyErr_Clear();
+        jpy_exception_give(e);
+        return;
+    }
+    PyErr_Format((PyObject *)Py_TYPE(e), "%U: %U", name, text);
+    Py_DECREF(name);
+    Py_DECREF(e);
+}
+
+/* --- one argument, the result ---------------------------------------------------------- */
+
+int jpy_argument(CDataObject *fn, PyObject *value, size_t i, void *cell,
+                 Temp **temps)
+{
+    jf_Type *type = jpy_function_type(fn)->u.func->params[i];
+    CTypeObject *ct = jpy_function_ctype(fn, (Py_ssize_t)i);
+    if (!ct)
+        return -1;
+    int bad = type->kind == JF_PTR
+                  ? jpy_pointer_argument(ct, type->quals, value, cell, temps)
+                  : jpy_from_object(ct, cell, value);
+    Py_DECREF(ct);
+    if (bad < 0)
+        jpy_blame_argument(fn, i);
+    return bad;
+}
+
+PyObject *jpy_result(CDataObject *fn, char *mem)
+{
+    jf_Type *type = jpy_function_type(fn)->to;
+    if (type->kind == JF_VOID)
+        Py_RETURN_NONE;
+    CTypeObject *ct = jpy_function_ctype(fn, -1);
+    if (!ct)
+        return NULL;
+    PyObject *o = jf_is_record(type) || type->kind == JF_VECTOR
+                      ? jpy_cdata_copy(ct, mem)
+                      : jpy_to_object(ct, mem, NULL);
+    Py_DECREF(ct);
+    return o;
+}
+
+/* --- the call ------------------------------------------------------------------------ */
+
+void jpy_call_block(const jf_Call *call, CDataObject *fn, uint8_t gil, void *block,
+                    void *ret)
+{
+    void *target = fn->data;
+    PyThreadState *thread = gil == JF_GIL_HOLD ? NULL : PyEval_SaveThread();
+    jf_os_errno_restore();
+    jf_call(call, target, block, ret);
+    jf_os_errno_save();
+    if (thread)
+        PyEval_RestoreThread(thread);
+}
+
+/* The slots path of this signature, made once. */
+static HostCode *slots_code(CDataObject *fn)
+{
+    FunctionInfo *f = jpy_function_info(fn);
+    State *st = fn->ctype->st;
+    HostCode *c = f && f->code ? f->code
+                               : jpy_host_code(st, jpy_function_type(fn),
+                                               f ? f->gil : JF_GIL_RELEASE);
+    if (!c || c->call)
+        return c;
+    jf_Diag d = JF_DIAG_INIT;
+    if (jf_call_new(st->universe, jpy_function_type(fn), NULL, 0, &c->call, &d) !=
+        JF_OK) {
+        jpy_raise_status(st, &d);
+        return NULL;
+    }
+    return c;
+}
+
+PyObject *jpy_slots_fast(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    CDataObject *fn = (CDataObject *)self;
+    if (n != (Py_ssize_t)jpy_function_type(fn)->u.func->n_params)
+        return jpy_arity_error(fn, n);
+    HostCode *c = slots_code(fn);
+    if (!c)
+        return NULL;
+    const jf_Plan *plan = jf_call_plan(c->call);
+    size_t at = (size_t)jf_round_up(plan->slots_size, 16);
+    size_t total = at + (size_t)jf_round_up(jf_max64(plan->result.size, 32), 16);
+    _Alignas(16) char small[SMALL_BLOCK];
+    char *block = total <= SMALL_BLOCK ? small : PyMem_Malloc(total);
+    if (!block)
+        return PyErr_NoMemory();
+    Temp *temps = NULL;
+    PyObject *result = NULL;
+    for (Py_ssize_t i = 0; i < n; i++)
+        if (jpy_argument(fn, args[i], (size_t)i, block + plan->args[i].slot,
+                         &temps) < 0)
+            goto done;
+    if (!fn->data) {
+        jpy_null_error(fn);
+        goto done;
+    }
+    bool is_void = jpy_function_type(fn)->to->kind == JF_VOID;
+    jpy_call_block(c->call, fn, c->gil, block, is_void ? NULL : block + at);
+    result = jpy_result(fn, block + at);
+done:
+    if (temps)
+        jpy_temps_free(temps);
+    if (block != small)
+        PyMem_Free(block);
+    return result;
+}
+
+PyObject *jpy_slots_noargs(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    return jpy_slots_fast(self, NULL, 0);
+}
+
+PyObject *jpy_slots_one(PyObject *self, PyObject *arg)
+{
+    return jpy_slots_fast(self, &arg, 1);
+}

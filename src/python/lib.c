@@ -1,0 +1,660 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Libraries: modules whose functions are builtins and whose constants are ints.
+ *
+ * A library is an exact module object, because the interpreter's specialiser makes
+ * attribute look-ups on those the cheapest there are. Its dict first holds only
+ * `__getattr__` (PEP 562), which at the first use of any name fills in all that
+ * the library has; then it goes, because a module that has one is not
+ * specialised (3.11). It stays while a declared name is missing, so that asking
+ * for that name says why. Global variables cannot live in a dict: a library with
+ * some gets the class State.lib_type, which reads and writes memory.
+ */
+#include "python/call.h"
+
+#include <string.h>
+
+enum { BULK_LIMIT = 4096 }; /* symbols; above, names are filled in one by one */
+
+/* The open library. Functions and views of variables hold it, not the module. */
+struct Handle {
+    PyObject_HEAD State *st; /* a reference */
+    jf_OsLib *lib;           /* owned; NULL when closed */
+    FunctionInfo *first;     /* functions made and still alive; borrowed */
+    PyObject *module;        /* borrowed; NULL when it is gone */
+    char *name;              /* owned */
+};
+
+/* A library module's own state. */
+typedef struct LibState {
+    FFIObject *ffi;      /* owned */
+    Handle *handle;      /* owned */
+    PyObject *variables; /* dict: name -> pointer cdata; owned */
+    uint8_t filled;      /* all there is was filled in, for now */
+} LibState;
+
+static LibState *lib_state(PyObject *module)
+{
+    return PyModule_GetState(module);
+}
+
+/* --- Handle ---------------------------------------------------------------------- */
+
+void jpy_handle_track(Handle *h, FunctionInfo *f)
+{
+    f->next = h->first;
+    if (f->next)
+        f->next->prev = f;
+    h->first = f;
+}
+
+void jpy_handle_forget(Handle *h, FunctionInfo *f)
+{
+    if (f->prev)
+        f->prev->next = f->next;
+    else if (h->first == f)
+        h->first = f->next;
+    if (f->next)
+        f->next->prev = f->prev;
+    f->prev = f->next = NULL;
+}
+
+const char *jpy_handle_name(Handle *h)
+{
+    return h->name;
+}
+
+/* Functions made before see NULL from now on and raise: no jump goes to code that
+ * is gone. */
+static int handle_close(Handle *h)
+{
+    for (FunctionInfo *f = h->first; f; f = f->next)
+        f->cdata->base.data = NULL;
+    jf_OsLib *lib = h->lib;
+    h->lib = NULL;
+    jf_Diag d = JF_DIAG_INIT;
+    if (!lib || jf_os_lib_close(lib, &d) == JF_OK)
+        return 0;
+    jpy_raise_status(h->st, &d);
+    return -1;
+}
+
+static void handle_dealloc(PyObject *self)
+{
+    Handle *h = (Handle *)self;
+    PyTypeObject *type = Py_TYPE(self);
+    State *st = h->st;
+    JF_ASSERT(!h->first);
+    if (h->lib && handle_close(h) < 0)
+        PyErr_WriteUnraisable(NULL);
+    jf_free(h->name);
+    type->tp_free(self);
+    Py_DECREF(type);
+    jpy_state_unref(st);
+}
+
+static PyObject *handle_repr(PyObject *self)
+{
+    return PyUnicode_FromFormat("<library '%s'>", ((Handle *)self)->name);
+}
+
+static PyType_Slot handle_slots[] = {
+    {Py_tp_dealloc, handle_dealloc},
+    {Py_tp_repr, handle_repr},
+    {0, NULL},
+};
+
+static PyType_Spec handle_spec = {
+    .name = "jiffi._Handle",
+    .basicsize = sizeof(Handle),
+    .flags = Py_TPFLAGS_DEFAULT | JPY_TPFLAGS_NO_NEW,
+    .slots = handle_slots,
+};
+
+/* Takes over `lib`. */
+static Handle *handle_new(State *st, jf_OsLib *lib)
+{
+    const char *name = jf_os_lib_name(lib);
+    if (!name || !*name)
+        name = "<None>";
+    Handle *h = (Handle *)st->handle_type->tp_alloc(st->handle_type, 0);
+    if (!h) {
+        jf_os_lib_close(lib, NULL);
+        return NULL;
+    }
+    h->st = st;
+    st->refs++;
+    h->lib = lib;
+    h->name = jf_strndup(name, strlen(name));
+    if (!h->name) {
+        Py_DECREF((PyObject *)h);
+        PyErr_NoMemory();
+        return NULL;
+    }
+    return h;
+}
+
+/* --- what a library has ------------------------------------------------------------ */
+
+static int closed_error(Handle *h)
+{
+    PyErr_Format(PyExc_ValueError, "library '%s' has already been closed", h->name);
+    return -1;
+}
+
+/* The symbol's address; NULL with AttributeError. */
+static void *resolve(LibState *ls, const jf_Symbol *sym)
+{
+    if (!ls->handle->lib) {
+        closed_error(ls->handle);
+        return NULL;
+    }
+    jf_Diag d = JF_DIAG_INIT;
+    void *p = jf_os_lib_symbol(ls->handle->lib, sym->link, &d);
+    if (!p)
+        PyErr_Format(PyExc_AttributeError, "%s '%s' not found in library '%s': %s",
+                     sym->kind == JF_SYM_VARIABLE ? "variable" : "function/symbol",
+                     sym->link, ls->handle->name,
+                     d.message ? d.message : "no address");
+    jf_diag_clear(&d);
+    return p;
+}
+
+static PyObject *constant(const jf_Symbol *sym)
+{
+    switch (sym->kind) {
+    case JF_SYM_FLOAT:
+        return PyFloat_FromDouble(sym->number);
+    case JF_SYM_STRING:
+        return PyBytes_FromStringAndSize(sym->text, (Py_ssize_t)sym->text_size);
+    default:
+        break;
+    }
+    if (sym->flags & JF_S_DOTS) {
+        PyErr_Format(
+            PyExc_NotImplementedError,
+            "constant '%s' has no value in its declaration: only a C compiler "
+            "could tell",
+            sym->name);
+        return NULL;
+    }
+    return sym->flags & JF_S_UNSIGNED
+               ? PyLong_FromUnsignedLongLong((unsigned long long)sym->value)
+               : PyLong_FromLongLong(sym->value);
+}
+
+/* The pointer to a variable, kept in ls->variables; borrowed. */
+static PyObject *variable(LibState *ls, const jf_Symbol *sym)
+{
+    PyObject *p = PyDict_GetItemString(ls->variables, sym->name);
+    if (p)
+        return p;
+    if (sym->flags & JF_S_STATIC) {
+        PyErr_Format(PyExc_NotImplementedError,
+                     "non-integer constant '%s' cannot be "
+                     "accessed from a dlopen() library",
+                     sym->name);
+        return NULL;
+    }
+    char *address = resolve(ls, sym);
+    if (!address)
+        return NULL;
+    State *st = ls->ffi->st;
+    jf_Type *t = jf_type_pointer(st->universe, sym->type, sym->quals);
+    CTypeObject *ct = t ? jpy_ctype_steal(st, t) : NULL;
+    if (!ct)
+        return t ? NULL : PyErr_NoMemory();
+    p = jpy_cdata_view(ct, address, (PyObject *)ls->handle);
+    Py_DECREF((PyObject *)ct);
+    int bad = p ? PyDict_SetItemString(ls->variables, sym->name, p) : -1;
+    Py_XDECREF(p);
+    return bad < 0 ? NULL : p;
+}
+
+/* An open array reads as a pointer to its first item, as cffi has it. */
+static PyObject *variable_read(PyObject *pointer)
+{
+    CDataObject *p = (CDataObject *)pointer;
+    CTypeObject *ct = jpy_item(p->ctype);
+    if (!ct)
+        return NULL;
+    if (!CType_IsOpen(ct))
+        return jpy_to_object(ct, p->data, pointer);
+    CTypeObject *item = jpy_item(ct);
+    CTypeObject *to = item ? jpy_pointer_to(item) : NULL;
+    PyObject *o = to ? jpy_cdata_view(to, p->data, pointer) : NULL;
+    Py_XDECREF((PyObject *)to);
+    return o;
+}
+
+/* What goes into the dict: a builtin or a constant; a variable goes elsewhere.
+ * 0, or -1 with an exception. */
+static int fill_symbol(LibState *ls, PyObject *dict, const jf_Symbol *sym)
+{
+    if (sym->kind == JF_SYM_TYPEDEF)
+        return 0;
+    if (sym->kind == JF_SYM_VARIABLE)
+        return variable(ls, sym) ? 0 : -1;
+    if (PyDict_GetItemString(dict, sym->name))
+        return 0;
+    PyObject *o;
+    if (sym->kind == JF_SYM_FUNCTION) {
+        void *address = resolve(ls, sym);
+        o = address ? jpy_function(ls->ffi, (PyObject *)ls->handle, sym, address)
+                    : NULL;
+    } else {
+        o = constant(sym);
+    }
+    int bad = o ? PyDict_SetItemString(dict, sym->name, o) : -1;
+    Py_XDECREF(o);
+    return bad;
+}
+
+typedef struct Fill {
+    LibState *ls;
+    PyObject *dict;
+    bool missing; /* something declared is not there */
+    bool failed;  /* an exception is set */
+} Fill;
+
+static bool fill_visit(void *ctx, const jf_Symbol *sym)
+{
+    Fill *f = ctx;
+    if (fill_symbol(f->ls, f->dict, sym) == 0)
+        return true;
+    if (PyErr_ExceptionMatches(PyExc_AttributeError) ||
+        PyErr_ExceptionMatches(PyExc_NotImplementedError)) {
+        PyErr_Clear();
+        f->missing = true;
+        return true;
+    }
+    f->failed = true;
+    return false;
+}
+
+static int fill(LibState *ls, PyObject *module)
+{
+    Fill f = {ls, PyModule_GetDict(module), false, false};
+    jf_scope_each(ls->ffi->scope, fill_visit, &f);
+    if (f.failed)
+        return -1;
+    ls->filled = 1;
+    return f.missing ? 0 : PyDict_DelItemString(f.dict, "__getattr__");
+}
+
+/* --- attributes ---------------------------------------------------------------------- */
+
+static const jf_Symbol *find_symbol(LibState *ls, PyObject *name)
+{
+    Py_ssize_t n;
+    const char *s = PyUnicode_AsUTF8AndSize(name, &n);
+    if (!s) {
+        PyErr_Clear();
+        return NULL;
+    }
+    const jf_Symbol *sym = jf_scope_find(ls->ffi->scope, s, (size_t)n);
+    return sym && sym->kind != JF_SYM_TYPEDEF ? sym : NULL;
+}
+
+static PyObject *undeclared(LibState *ls, PyObject *name)
+{
+    Py_ssize_t n;
+    const char *s = PyUnicode_AsUTF8AndSize(name, &n);
+    const char *better = s && n > 2 && s[0] != '_'
+                             ? jf_scope_suggest(ls->ffi->scope, s, (size_t)n)
+                             : NULL;
+    if (better)
+        PyErr_Format(PyExc_AttributeError, "%U (not declared; did you mean '%s'?)",
+                     name, better);
+    else
+        PyErr_SetObject(PyExc_AttributeError, name);
+    return NULL;
+}
+
+/* The module's `__getattr__`; self is the Handle. */
+static PyObject *lib_getattr(PyObject *self, PyObject *name)
+{
+    Handle *h = (Handle *)self;
+    PyObject *module = h->module;
+    LibState *ls = module ? lib_state(module) : NULL;
+    if (!ls || !ls->ffi || !PyUnicode_Check(name)) {
+        PyErr_SetObject(PyExc_AttributeError, name);
+        return NULL;
+    }
+    const jf_Symbol *sym = find_symbol(ls, name);
+    if (!sym)
+        return undeclared(ls, name);
+    if (!h->lib)
+        return closed_error(h), NULL;
+    Py_INCREF(module);
+    PyObject *dict = PyModule_GetDict(module), *o = NULL;
+    int bad = !ls->filled && jf_scope_size(ls->ffi->scope) <= BULK_LIMIT
+                  ? fill(ls, module)
+                  : 0;
+    if (bad == 0 && fill_symbol(ls, dict, sym) == 0) {
+        if (sym->kind == JF_SYM_VARIABLE)
+            o = variable_read(variable(ls, sym));
+        else
+            o = Py_XNewRef(PyDict_GetItemWithError(dict, name));
+    }
+    Py_DECREF(module);
+    return o;
+}
+
+static bool dir_visit(void *ctx, const jf_Symbol *sym)
+{
+    if (sym->kind == JF_SYM_TYPEDEF)
+        return true;
+    PyObject *name = PyUnicode_FromString(sym->name);
+    int bad = name ? PyList_Append(ctx, name) : -1;
+    Py_XDECREF(name);
+    return bad == 0;
+}
+
+static PyObject *lib_dir(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    Handle *h = (Handle *)self;
+    LibState *ls = h->module ? lib_state(h->module) : NULL;
+    PyObject *list = PyList_New(0);
+    if (list && ls && ls->ffi)
+        jf_scope_each(ls->ffi->scope, dir_visit, list);
+    if (PyErr_Occurred())
+        Py_CLEAR(list);
+    return list;
+}
+
+static PyMethodDef getattr_def = {"__getattr__", lib_getattr, METH_O, NULL};
+static PyMethodDef dir_def = {"__dir__", lib_dir, METH_NOARGS, NULL};
+
+static int install(PyObject *module, PyMethodDef *def)
+{
+    PyObject *f = PyCFunction_New(def, (PyObject *)lib_state(module)->handle);
+    int bad =
+        f ? PyDict_SetItemString(PyModule_GetDict(module), def->ml_name, f) : -1;
+    Py_XDECREF(f);
+    return bad;
+}
+
+/* --- the class of libraries with variables --------------------------------------------- */
+
+static PyObject *vars_getattro(PyObject *self, PyObject *name)
+{
+    LibState *ls = lib_state(self);
+    PyObject *p =
+        ls->variables ? PyDict_GetItemWithError(ls->variables, name) : NULL;
+    return p ? variable_read(p) : PyModule_Type.tp_getattro(self, name);
+}
+
+static bool is_dunder(PyObject *name)
+{
+    Py_ssize_t n = PyUnicode_GET_LENGTH(name);
+    return n > 4 && PyUnicode_READ_CHAR(name, 0) == '_' &&
+           PyUnicode_READ_CHAR(name, 1) == '_' &&
+           PyUnicode_READ_CHAR(name, n - 1) == '_';
+}
+
+static int vars_setattro(PyObject *self, PyObject *name, PyObject *value)
+{
+    LibState *ls = lib_state(self);
+    const jf_Symbol *sym = ls->ffi ? find_symbol(ls, name) : NULL;
+    if (!sym) {
+        if (is_dunder(name))
+            return PyModule_Type.tp_setattro(self, name, value);
+        undeclared(ls, name);
+        return -1;
+    }
+    if (!ls->handle->lib)
+        return closed_error(ls->handle);
+    if (sym->kind != JF_SYM_VARIABLE || !value || sym->quals & JF_Q_CONST) {
+        PyErr_Format(PyExc_AttributeError, "cannot %s %s '%s' of library '%s'",
+                     value ? "write to" : "delete",
+                     sym->kind == JF_SYM_VARIABLE
+                         ? sym->quals & JF_Q_CONST ? "const variable" : "variable"
+                     : sym->kind == JF_SYM_FUNCTION ? "function"
+                                                    : "constant",
+                     sym->name, ls->handle->name);
+        return -1;
+    }
+    CDataObject *p = (CDataObject *)variable(ls, sym);
+    CTypeObject *ct = p ? jpy_item(p->ctype) : NULL;
+    return ct ? jpy_from_object(ct, p->data, value) : -1;
+}
+
+static PyType_Slot vars_slots[] = {
+    {Py_tp_getattro, vars_getattro},
+    {Py_tp_setattro, vars_setattro},
+    {0, NULL},
+};
+
+static PyType_Spec vars_spec = {
+    .name = "jiffi.Library",
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+    .slots = vars_slots,
+};
+
+static bool not_variable(void *ctx, const jf_Symbol *sym)
+{
+    *(bool *)ctx = sym->kind == JF_SYM_VARIABLE;
+    return sym->kind != JF_SYM_VARIABLE;
+}
+
+/* After a cdef (or at first): look again at first use, and take the class that
+ * reads variables if there are some now. */
+static int lib_refresh(PyObject *module)
+{
+    LibState *ls = lib_state(module);
+    ls->filled = 0;
+    if (install(module, &getattr_def) < 0)
+        return -1;
+    bool has = !ls->handle->lib;
+    if (!has)
+        jf_scope_each(ls->ffi->scope, not_variable, &has);
+    if (!has || !PyModule_CheckExact(module))
+        return 0;
+    return PyObject_SetAttrString(module, "__class__",
+                                  (PyObject *)ls->ffi->st->lib_type);
+}
+
+/* --- the module -------------------------------------------------------------------------- */
+
+static int lib_traverse(PyObject *module, visitproc visit, void *arg)
+{
+    LibState *ls = lib_state(module);
+    Py_VISIT((PyObject *)ls->ffi);
+    Py_VISIT(ls->variables);
+    return 0;
+}
+
+static int lib_clear(PyObject *module)
+{
+    LibState *ls = lib_state(module);
+    Py_CLEAR(ls->variables);
+    Py_CLEAR(ls->ffi);
+    return 0;
+}
+
+static void lib_free(void *module)
+{
+    LibState *ls = lib_state(module);
+    if (ls->handle)
+        ls->handle->module = NULL;
+    lib_clear(module);
+    Py_CLEAR(ls->handle);
+}
+
+static PyModuleDef lib_def = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "library",
+    .m_doc = "A C library opened by ffi.dlopen().",
+    .m_size = sizeof(LibState),
+    .m_traverse = lib_traverse,
+    .m_clear = lib_clear,
+    .m_free = lib_free,
+};
+
+static int set_text(PyObject *dict, const char *key, const char *text)
+{
+    PyObject *s = PyUnicode_DecodeFSDefault(text);
+    int bad = s ? PyDict_SetItemString(dict, key, s) : -1;
+    Py_XDECREF(s);
+    return bad;
+}
+
+/* Takes over `h`. */
+static PyObject *lib_new(FFIObject *ffi, Handle *h)
+{
+    PyObject *module = PyModule_Create(&lib_def);
+    if (!module) {
+        Py_DECREF((PyObject *)h);
+        return NULL;
+    }
+    LibState *ls = lib_state(module);
+    ls->ffi = (FFIObject *)Py_NewRef((PyObject *)ffi);
+    ls->handle = h;
+    h->module = module;
+    ls->variables = PyDict_New();
+    PyObject *dict = PyModule_GetDict(module);
+    if (!ls->variables || set_text(dict, "__name__", h->name) < 0 ||
+        (strchr(h->name, '/') && set_text(dict, "__file__", h->name) < 0) ||
+        install(module, &dir_def) < 0 || lib_refresh(module) < 0) {
+        Py_DECREF(module);
+        return NULL;
+    }
+    return module;
+}
+
+/* Remember `module` weakly; forget the ones that are gone. */
+static int remember(FFIObject *ffi, PyObject *module)
+{
+    for (Py_ssize_t i = PyList_GET_SIZE(ffi->libs); i-- > 0;) {
+        PyObject *alive = jpy_weakref_get(PyList_GET_ITEM(ffi->libs, i));
+        Py_XDECREF(alive);
+        if (!alive && PyList_SetSlice(ffi->libs, i, i + 1, NULL) < 0)
+            return -1;
+    }
+    PyObject *ref = PyWeakref_NewRef(module, NULL);
+    int bad = ref ? PyList_Append(ffi->libs, ref) : -1;
+    Py_XDECREF(ref);
+    return bad;
+}
+
+/* --- doors -------------------------------------------------------------------------------- */
+
+/* A handle that the user has: `void *`. */
+static jf_OsLib *adopt(State *st, CDataObject *cd)
+{
+    jf_OsLib *lib = NULL;
+    jf_Diag d = JF_DIAG_INIT;
+    if (cd->ctype != st->void_p)
+        PyErr_Format(PyExc_TypeError,
+                     "dlopen() argument must be a str, a path, None or a "
+                     "'void *' handle, not cdata '%s'",
+                     jpy_cname(cd->ctype));
+    else if (!cd->data)
+        PyErr_SetString(PyExc_RuntimeError, "cannot call dlopen(NULL)");
+    else if (jf_os_lib_adopt(cd->data, &lib, &d) != JF_OK)
+        jpy_raise_status(st, &d);
+    return lib;
+}
+
+static jf_OsLib *open_named(State *st, PyObject *name, int flags)
+{
+    PyObject *path = NULL;
+    if (name != Py_None && !PyUnicode_FSConverter(name, &path))
+        return NULL;
+    jf_OsLib *lib = NULL;
+    jf_Diag d = JF_DIAG_INIT;
+    jf_Status s;
+    Py_BEGIN_ALLOW_THREADS s =
+        jf_os_lib_open(path ? PyBytes_AS_STRING(path) : NULL, flags, &lib, &d);
+    Py_END_ALLOW_THREADS if (s == JF_NOMEM) jpy_raise_status(st, &d);
+    else if (s != JF_OK) jpy_raise(PyExc_OSError, &d);
+    Py_XDECREF(path);
+    return lib;
+}
+
+PyObject *jpy_dlopen(FFIObject *ffi, PyObject *name, int flags)
+{
+    State *st = ffi->st;
+    jf_OsLib *lib = CData_Check(st, name) ? adopt(st, (CDataObject *)name)
+                                          : open_named(st, name, flags);
+    Handle *h = lib ? handle_new(st, lib) : NULL;
+    PyObject *module = h ? lib_new(ffi, h) : NULL;
+    if (module && remember(ffi, module) < 0)
+        Py_CLEAR(module);
+    return module;
+}
+
+int jpy_is_lib(State *st, PyObject *o)
+{
+    (void)st;
+    return PyModule_Check(o) && PyModule_GetDef(o) == &lib_def;
+}
+
+int jpy_dlclose(FFIObject *ffi, PyObject *lib)
+{
+    LibState *ls = lib_state(lib);
+    if (ls->ffi != ffi) {
+        PyErr_SetString(PyExc_ValueError, "the library was opened by another FFI");
+        return -1;
+    }
+    if (!ls->handle->lib)
+        return 0;
+    PyDict_Clear(ls->variables);
+    PyObject *dict = PyModule_GetDict(lib), *names = PyDict_Keys(dict);
+    for (Py_ssize_t i = 0; names && i < PyList_GET_SIZE(names); i++) {
+        PyObject *name = PyList_GET_ITEM(names, i);
+        if (PyUnicode_Check(name) && !is_dunder(name) &&
+            PyDict_DelItem(dict, name) < 0)
+            PyErr_Clear();
+    }
+    Py_XDECREF(names);
+    return names && handle_close(ls->handle) == 0 ? lib_refresh(lib) : -1;
+}
+
+PyObject *jpy_lib_addressof(FFIObject *ffi, PyObject *lib, PyObject *name)
+{
+    LibState *ls = lib_state(lib);
+    const jf_Symbol *sym = PyUnicode_Check(name) ? find_symbol(ls, name) : NULL;
+    if (sym && sym->kind == JF_SYM_VARIABLE)
+        return Py_XNewRef(variable(ls, sym));
+    if (!sym || sym->kind != JF_SYM_FUNCTION) {
+        PyErr_Format(PyExc_AttributeError,
+                     "cffi library has no function or global variable named '%S'",
+                     name);
+        return NULL;
+    }
+    PyObject *f = PyObject_GetAttr(lib, name);
+    PyObject *cd = f ? Py_XNewRef(jpy_function_cdata(ffi->st, f)) : NULL;
+    if (f && !cd)
+        PyErr_Format(PyExc_TypeError, "'%U' of the library was replaced", name);
+    Py_XDECREF(f);
+    return cd;
+}
+
+int jpy_libs_refresh(FFIObject *ffi)
+{
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(ffi->libs); i++) {
+        PyObject *module = jpy_weakref_get(PyList_GET_ITEM(ffi->libs, i));
+        int bad = module ? lib_refresh(module) : 0;
+        Py_XDECREF(module);
+        if (bad < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int jpy_init_lib(State *st, PyObject *module)
+{
+    (void)module;
+    st->handle_type = (PyTypeObject *)PyType_FromSpec(&handle_spec);
+    if (!st->handle_type)
+        return -1;
+    jpy_type_no_new(st->handle_type);
+    PyObject *bases = PyTuple_Pack(1, (PyObject *)&PyModule_Type);
+    st->lib_type =
+        bases ? (PyTypeObject *)PyType_FromSpecWithBases(&vars_spec, bases) : NULL;
+    Py_XDECREF(bases);
+    return st->lib_type ? 0 : -1;
+}
