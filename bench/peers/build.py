@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: MIT
+"""Compile the callees and those peers that need a compiler.
+
+Everything goes to build/bench/<python>; a product newer than its source is
+kept. `make(name)` gives the imported module or raises Missing with the reason.
+"""
+
+import importlib
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+OUT = os.path.join(ROOT, "build", "bench", "cp%d%d" % sys.version_info[:2])
+SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
+INCLUDE = sysconfig.get_path("include")
+LIBRARY = os.path.join(OUT, "libcallee.so")
+C_FLAGS = ["-O2", "-fPIC", "-shared", "-DNDEBUG", "-Wall", "-I", HERE]
+LINK = ["-L", OUT, "-lcallee", "-Wl,-rpath," + OUT]
+
+CDEF = """
+    struct point { int x, y; };
+    struct pair { double a, b; };
+    void nothing(void);
+    int add(int a, int b);
+    double fma3(double a, double b, double c);
+    size_t slen(const char *s);
+    int sum10(int a, int b, int c, int d, int e, int f, int g, int h, int i, int j);
+    int norm1(const struct point *p);
+    double pair_sum(struct pair p);
+    int first_byte(const unsigned char *p, int n);
+    double first_double(const double *p, int n);
+    int call_many(int (*fn)(int, int), int n);
+"""
+
+
+class Missing(Exception):
+    pass
+
+
+def run(command):
+    done = subprocess.run(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode:
+        raise Missing("%s failed: %s" % (os.path.basename(command[0]),
+                                         done.stdout.strip()[-600:]))
+
+
+def compiler(cxx=False):
+    name = os.environ.get("CXX" if cxx else "CC")
+    if name:
+        return shlex.split(name)
+    for name in ("c++", "g++", "clang++") if cxx else ("cc", "gcc", "clang"):
+        if shutil.which(name):
+            return [name]
+    raise Missing("no C++ compiler" if cxx else "no C compiler")
+
+
+def fresh(product, *sources):
+    return os.path.exists(product) and all(
+        os.path.getmtime(s) < os.path.getmtime(product) for s in sources)
+
+
+def source(name):
+    return os.path.join(HERE, name)
+
+
+def callee():
+    os.makedirs(OUT, exist_ok=True)
+    if not fresh(LIBRARY, source("callee.c"), source("callee.h")):
+        run(compiler() + C_FLAGS + [source("callee.c"), "-o", LIBRARY])
+    return LIBRARY
+
+
+def load(name):
+    if OUT not in sys.path:
+        sys.path.insert(0, OUT)
+    importlib.invalidate_caches()
+    return importlib.import_module(name)
+
+
+def extension(name, path, cxx=False, flags=(), also=()):
+    callee()
+    product = os.path.join(OUT, name + SUFFIX)
+    if not fresh(product, path, source("callee.h"), __file__):
+        run(compiler(cxx) + C_FLAGS + ["-isystem", INCLUDE, *flags, path, *also,
+                                       "-o", product, *LINK])
+    return load(name)
+
+
+def ext():
+    return extension("bench_ext", source("ext.c"))
+
+
+def cython():
+    try:
+        import Cython  # noqa: F401
+    except ImportError:
+        raise Missing("Cython is not installed") from None
+    callee()
+    c_file = os.path.join(OUT, "peer_cython.c")
+    if not fresh(c_file, source("peer_cython.pyx")):
+        run([sys.executable, "-m", "cython", "-3", source("peer_cython.pyx"), "-o", c_file])
+    return extension("peer_cython", c_file, flags=["-w"])
+
+
+def nanobind():
+    try:
+        import nanobind as nb
+    except ImportError:
+        raise Missing("nanobind is not installed") from None
+    base = os.path.dirname(nb.__file__)
+    flags = ["-std=c++17", "-fvisibility=hidden", "-fno-strict-aliasing", "-w",
+             "-I", nb.include_dir(), "-I", os.path.join(base, "ext", "robin_map", "include")]
+    return extension("peer_nanobind", source("peer_nanobind.cpp"), True, flags,
+                     [os.path.join(base, "src", "nb_combined.cpp")])
+
+
+def pybind11():
+    try:
+        import pybind11 as pb
+    except ImportError:
+        raise Missing("pybind11 is not installed") from None
+    return extension("peer_pybind11", source("peer_pybind11.cpp"), True,
+                     ["-std=c++17", "-fvisibility=hidden", "-w", "-I", pb.get_include()])
+
+
+def cffi_api():
+    try:
+        import cffi
+    except ImportError:
+        raise Missing("cffi is not installed") from None
+    callee()
+    builder = cffi.FFI()
+    builder.cdef(CDEF + 'extern "Python" int py_callback(int, int);')
+    builder.set_source("peer_cffi", '#include "callee.h"')
+    c_file = os.path.join(OUT, "peer_cffi.c")
+    if not fresh(os.path.join(OUT, "peer_cffi" + SUFFIX), __file__):
+        builder.emit_c_code(c_file)
+    return extension("peer_cffi", c_file, flags=["-w"])

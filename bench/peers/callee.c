@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The C functions that every peer calls; see callee.h.
+ */
+#include "callee.h"
+
+void nothing(void)
+{
+}
+
+int add(int a, int b)
+{
+    return a + b;
+}
+
+double fma3(double a, double b, double c)
+{
+    return a * b + c;
+}
+
+/* Not strlen: its cost for a short string is the loop below and no dispatch. */
+size_t slen(const char *s)
+{
+    size_t n = 0;
+    while (s[n]) {
+        n++;
+    }
+    return n;
+}
+
+int sum10(int a, int b, int c, int d, int e, int f, int g, int h, int i, int j)
+{
+    return a + b + c + d + e + f + g + h + i + j;
+}
+
+int norm1(const struct point *p)
+{
+    return (p->x < 0 ? -p->x : p->x) + (p->y < 0 ? -p->y : p->y);
+}
+
+double pair_sum(struct pair p)
+{
+    return p.a + p.b;
+}
+
+int first_byte(const unsigned char *p, int n)
+{
+    return n > 0 ? p[0] : -1;
+}
+
+double first_double(const double *p, int n)
+{
+    return n > 0 ? p[0] : -1.0;
+}
+
+int call_many(int (*fn)(int, int), int n)
+{
+    int sum = 0;
+    for (int i = 0; i < n; i++) {
+        sum = fn(sum & 1023, i & 1023);
+    }
+    return sum;
+}

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""Time single statements: many per turn of a loop, the loop's own cost taken off.
+
+A statement is compiled into a function of its own whose free names are local
+variables, as in real code that is hot. Contestants are measured in turns, so
+that a slow spell of the machine hits all of them.
+"""
+
+import gc
+import statistics
+from itertools import repeat
+from time import perf_counter
+
+COPIES = 20          # times the statement stands in the loop's body
+TARGET = 0.012       # seconds that one repeat should take
+
+
+def compile_loop(statement, env, copies=COPIES):
+    """A function n -> seconds for n turns of `copies` statements."""
+    names = sorted(k for k in env if k.isidentifier())
+    arguments = ", ".join("%s=%s" % (k, k) for k in names)
+    body = "\n".join("        " + statement for _ in range(copies)) or "        pass"
+    source = ("def loop(_n, _repeat=_repeat, _clock=_clock, %s):\n"
+              "    _t = _clock()\n"
+              "    for _ in _repeat(None, _n):\n%s\n"
+              "    return _clock() - _t\n" % (arguments, body))
+    space = dict(env, _repeat=repeat, _clock=perf_counter)
+    exec(compile(source, "<%s>" % statement, "exec"), space)
+    return space["loop"]
+
+
+EMPTY = compile_loop("pass", {}, 1)
+
+
+class Contestant:
+    """One statement of one peer. `per`: how many calls one statement is."""
+
+    def __init__(self, name, statement, env, per=1, copies=COPIES):
+        self.name, self.statement = name, statement
+        self.per, self.copies = per, copies
+        self.loop = compile_loop(statement, env, copies)
+        self.samples = []
+        self.turns = self.calibrate()
+
+    def calibrate(self):
+        turns = 1
+        self.loop(1)
+        while True:
+            seconds = self.loop(turns)
+            if seconds > TARGET / 4:
+                return max(1, int(turns * TARGET / seconds))
+            turns *= 4
+
+    def measure(self):
+        empty = min(EMPTY(self.turns) for _ in range(2))
+        seconds = max(self.loop(self.turns) - empty, 0)
+        self.samples.append(seconds / (self.turns * self.copies * self.per) * 1e9)
+
+
+def race(contestants, repeats=9):
+    """{name: {"min": ns, "median": ns}}: every contestant, in turns."""
+    was = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(repeats):
+            for c in contestants:
+                c.measure()
+    finally:
+        if was:
+            gc.enable()
+    return {c.name: {"min": min(c.samples), "median": statistics.median(c.samples),
+                     "n": len(c.samples)} for c in contestants}
