@@ -22,9 +22,9 @@
  *
  * Qualifiers live on the edge that points at the qualified thing: `quals` of a
  * PTR is the pointee's, of an ARRAY the element's. `canon` is the same type
- * with every qualifier inside removed; hosts that know no `const` compare
- * `canon`. Structural types (PTR, ARRAY, VECTOR, FUNC) are interned: equal
- * types are the same record, per universe.
+ * with every qualifier inside removed and `()` read as `(void)`; hosts that know
+ * no `const` compare `canon`. Structural types (PTR, ARRAY, VECTOR, FUNC) are
+ * interned: equal types are the same record, per universe.
  *
  * Ownership. `refs` counts for types with no `group`; a type with a group lives
  * as long as the group and passes its references on to it. See type.h.
@@ -139,7 +139,8 @@ struct jf_Plan; /* core/plan/plan.h */
 typedef struct jf_Field {
     const char *name;    /* group's name; NULL: anonymous or unnamed bit-field */
     jf_Type *type;       /* borrowed: the group holds it */
-    uint64_t offset;     /* bytes from the start; of the storage unit for bits */
+    uint64_t offset;     /* bytes from the start; of the storage unit for bits
+                            (see jf_bits_read in layout.h) */
     int16_t bits;        /* width of a bit-field; -1: not one */
     uint16_t bit_shift;  /* from the low end of the storage unit (type's size) */
     uint8_t quals;       /* of the member itself */
@@ -213,6 +214,8 @@ struct jf_Type {
     jf_Group *group;   /* whose lifetime it shares; NULL: counts itself */
     size_t refs;       /* references from outside, when group is NULL */
     uint32_t hash;     /* of the structural key */
+    uint16_t depth;    /* derivations from here to a name; bounds recursion */
+    uint16_t weight;   /* names and derivations when written out; saturates */
     jf_Type *chain;    /* next in the bucket */
     void *host;        /* the front end's own object for this type (its weak
                           reference); it clears it when that object goes */

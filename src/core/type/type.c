@@ -227,6 +227,22 @@ static void fill_size(jf_Universe *u, jf_Type *t)
     }
 }
 
+/* How deep a walk over `t` goes and how long it takes: what is shared counts as
+ * often as it is met. */
+static void fill_depth(jf_Type *t, const Key *k)
+{
+    uint32_t depth = t->to->depth, weight = t->to->weight + 1u;
+    for (uint32_t i = 0; i < k->n; i++) {
+        if (k->params[i]->depth > depth)
+            depth = k->params[i]->depth;
+        weight += k->params[i]->weight + 1u;
+        if (weight > UINT16_MAX)
+            weight = UINT16_MAX;
+    }
+    t->depth = (uint16_t)(depth < UINT16_MAX ? depth + 1 : UINT16_MAX);
+    t->weight = (uint16_t)(weight > UINT16_MAX ? UINT16_MAX : weight);
+}
+
 static jf_Type *canon_of(jf_Universe *u, jf_Type *t);
 
 static jf_Type *intern(jf_Universe *u, const Key *k)
@@ -251,6 +267,7 @@ static jf_Type *intern(jf_Universe *u, const Key *k)
         return NULL;
     }
     fill_size(u, t);
+    fill_depth(t, k);
     jf_Type *canon = canon_of(u, t); /* a reference, or t itself */
     if (!canon) {
         type_free(u, t);
@@ -273,8 +290,9 @@ static jf_Type *intern(jf_Universe *u, const Key *k)
  * `t` itself (no reference) where there is nothing to take away. */
 static jf_Type *canon_of(jf_Universe *u, jf_Type *t)
 {
-    Key k = {(jf_Kind)t->kind, t->flags, 0, t->to->canon, t->length, NULL, 0};
-    bool same = !t->quals && t->to->canon == t->to;
+    Key k = {(jf_Kind)t->kind, t->flags & ~(unsigned)JF_T_OLDSTYLE, 0, t->to->canon,
+             t->length, NULL, 0};
+    bool same = !t->quals && t->to->canon == t->to && !(t->flags & JF_T_OLDSTYLE);
     if (t->kind != JF_FUNC)
         return same ? t : intern(u, &k);
     uint32_t n = t->u.func->n_params;
@@ -545,6 +563,24 @@ static bool pin(jf_Group *g, jf_Type *t)
     return true;
 }
 
+bool jf_type_pin(jf_Group *g, const jf_Type *rec)
+{
+    JF_ASSERT(jf_is_record(rec) && rec->group == g);
+    for (uint32_t i = 0; i < rec->u.rec->n_fields; i++) {
+        jf_Type *t = rec->u.rec->fields[i].type;
+        if (t->prim != JF_P_NONE || t->group == g)
+            continue;
+        if (!pin(g, t))
+            return false;
+        if (t->group == g)
+            continue;
+        if (!push_type(&g->held, &g->n_held, &g->cap_held, t))
+            return false;
+        jf_type_ref(t);
+    }
+    return true;
+}
+
 bool jf_type_complete(jf_Group *g, jf_Type *rec, const jf_Field *fields,
                       uint32_t n, unsigned rec_flags)
 {
@@ -555,18 +591,13 @@ bool jf_type_complete(jf_Group *g, jf_Type *rec, const jf_Field *fields,
         return false;
     if (n)
         memcpy(copy, fields, n * sizeof *copy);
-    for (uint32_t i = 0; i < n; i++) {
-        jf_Type *t = copy[i].type;
-        if (!pin(g, t))
-            return false;
-        if (t->group == g || t->prim != JF_P_NONE)
-            continue;
-        if (!push_type(&g->held, &g->n_held, &g->cap_held, t))
-            return false;
-        jf_type_ref(t);
-    }
     r->fields = copy;
     r->n_fields = n;
+    if (!jf_type_pin(g, rec)) {
+        r->fields = NULL;
+        r->n_fields = 0;
+        return false;
+    }
     r->flags = (uint16_t)(r->flags | rec_flags | JF_R_COMPLETE);
     return true;
 }

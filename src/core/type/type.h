@@ -102,6 +102,11 @@ jf_Type *jf_type_enum(jf_Group *g, const char *tag, size_t n);
 bool jf_type_complete(jf_Group *g, jf_Type *rec, const jf_Field *fields,
                       uint32_t n, unsigned rec_flags);
 
+/* The same in two steps, for a parser that may still change its mind: fields and
+ * flags are set by the caller (in the group's arena), this pins or holds what
+ * they name. False (memory): what was pinned so far stays pinned. */
+bool jf_type_pin(jf_Group *g, const jf_Type *rec);
+
 /* Undo the completion, and everything since a mark, for a cdef that fails. */
 typedef struct jf_GroupMark {
     jf_ArenaMark arena;
