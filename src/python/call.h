@@ -32,7 +32,7 @@ typedef struct HostCode {
 
 /* --- a library's function ------------------------------------------------------ */
 
-typedef struct Handle Handle; /* lib.c */
+typedef struct Handle Handle; /* below */
 
 typedef struct FunctionInfo {
     PyObject_HEAD
@@ -65,8 +65,22 @@ static inline jf_Type *jpy_function_type(CDataObject *fn)
     return f ? f->fn : fn->ctype->type->to;
 }
 
-/* --- lib.c ------------------------------------------------------------------------ */
+/* --- lib_handle.c ------------------------------------------------------------------------ */
 
+/* The open library. Functions and views of variables hold it, not the module. */
+struct Handle {
+    PyObject_HEAD State *st; /* a reference */
+    jf_OsLib *lib;           /* owned; NULL when closed */
+    FunctionInfo *first;     /* functions made and still alive; borrowed */
+    PyObject *module;        /* borrowed; NULL when it is gone */
+    char *name;              /* owned */
+};
+
+/* Takes over `lib`; NULL with an exception. */
+Handle *jpy_handle_new(State *st, jf_OsLib *lib);
+/* 0, or -1 with an exception. Its functions raise from now on. */
+int jpy_handle_close(Handle *h);
+int jpy_init_handle(State *st);
 /* The function is closed with the library from now on, or no longer. */
 void jpy_handle_track(Handle *h, FunctionInfo *f);
 void jpy_handle_forget(Handle *h, FunctionInfo *f);

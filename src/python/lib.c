@@ -16,15 +16,6 @@
 
 enum { BULK_LIMIT = 4096 }; /* symbols; above, names are filled in one by one */
 
-/* The open library. Functions and views of variables hold it, not the module. */
-struct Handle {
-    PyObject_HEAD State *st; /* a reference */
-    jf_OsLib *lib;           /* owned; NULL when closed */
-    FunctionInfo *first;     /* functions made and still alive; borrowed */
-    PyObject *module;        /* borrowed; NULL when it is gone */
-    char *name;              /* owned */
-};
-
 /* A library module's own state. */
 typedef struct LibState {
     FFIObject *ffi;      /* owned */
@@ -36,102 +27,6 @@ typedef struct LibState {
 static LibState *lib_state(PyObject *module)
 {
     return PyModule_GetState(module);
-}
-
-/* --- Handle ---------------------------------------------------------------------- */
-
-void jpy_handle_track(Handle *h, FunctionInfo *f)
-{
-    f->next = h->first;
-    if (f->next)
-        f->next->prev = f;
-    h->first = f;
-}
-
-void jpy_handle_forget(Handle *h, FunctionInfo *f)
-{
-    if (f->prev)
-        f->prev->next = f->next;
-    else if (h->first == f)
-        h->first = f->next;
-    if (f->next)
-        f->next->prev = f->prev;
-    f->prev = f->next = NULL;
-}
-
-const char *jpy_handle_name(Handle *h)
-{
-    return h->name;
-}
-
-/* Functions made before see NULL from now on and raise: no jump goes to code that
- * is gone. */
-static int handle_close(Handle *h)
-{
-    for (FunctionInfo *f = h->first; f; f = f->next)
-        f->cdata->base.data = NULL;
-    jf_OsLib *lib = h->lib;
-    h->lib = NULL;
-    jf_Diag d = JF_DIAG_INIT;
-    if (!lib || jf_os_lib_close(lib, &d) == JF_OK)
-        return 0;
-    jpy_raise_status(h->st, &d);
-    return -1;
-}
-
-static void handle_dealloc(PyObject *self)
-{
-    Handle *h = (Handle *)self;
-    PyTypeObject *type = Py_TYPE(self);
-    State *st = h->st;
-    JF_ASSERT(!h->first);
-    if (h->lib && handle_close(h) < 0)
-        PyErr_WriteUnraisable(NULL);
-    jf_free(h->name);
-    type->tp_free(self);
-    Py_DECREF(type);
-    jpy_state_unref(st);
-}
-
-static PyObject *handle_repr(PyObject *self)
-{
-    return PyUnicode_FromFormat("<library '%s'>", ((Handle *)self)->name);
-}
-
-static PyType_Slot handle_slots[] = {
-    {Py_tp_dealloc, handle_dealloc},
-    {Py_tp_repr, handle_repr},
-    {0, NULL},
-};
-
-static PyType_Spec handle_spec = {
-    .name = "jiffi._Handle",
-    .basicsize = sizeof(Handle),
-    .flags = Py_TPFLAGS_DEFAULT | JPY_TPFLAGS_NO_NEW,
-    .slots = handle_slots,
-};
-
-/* Takes over `lib`. */
-static Handle *handle_new(State *st, jf_OsLib *lib)
-{
-    const char *name = jf_os_lib_name(lib);
-    if (!name || !*name)
-        name = "<None>";
-    Handle *h = (Handle *)st->handle_type->tp_alloc(st->handle_type, 0);
-    if (!h) {
-        jf_os_lib_close(lib, NULL);
-        return NULL;
-    }
-    h->st = st;
-    st->refs++;
-    h->lib = lib;
-    h->name = jf_strndup(name, strlen(name));
-    if (!h->name) {
-        Py_DECREF((PyObject *)h);
-        PyErr_NoMemory();
-        return NULL;
-    }
-    return h;
 }
 
 /* --- what a library has ------------------------------------------------------------ */
@@ -579,7 +474,7 @@ PyObject *jpy_dlopen(FFIObject *ffi, PyObject *name, int flags)
     State *st = ffi->st;
     jf_OsLib *lib = CData_Check(st, name) ? adopt(st, (CDataObject *)name)
                                           : open_named(st, name, flags);
-    Handle *h = lib ? handle_new(st, lib) : NULL;
+    Handle *h = lib ? jpy_handle_new(st, lib) : NULL;
     PyObject *module = h ? lib_new(ffi, h) : NULL;
     if (module && remember(ffi, module) < 0)
         Py_CLEAR(module);
@@ -610,7 +505,7 @@ int jpy_dlclose(FFIObject *ffi, PyObject *lib)
             PyErr_Clear();
     }
     Py_XDECREF(names);
-    return names && handle_close(ls->handle) == 0 ? lib_refresh(lib) : -1;
+    return names && jpy_handle_close(ls->handle) == 0 ? lib_refresh(lib) : -1;
 }
 
 PyObject *jpy_lib_addressof(FFIObject *ffi, PyObject *lib, PyObject *name)
@@ -648,10 +543,8 @@ int jpy_libs_refresh(FFIObject *ffi)
 int jpy_init_lib(State *st, PyObject *module)
 {
     (void)module;
-    st->handle_type = (PyTypeObject *)PyType_FromSpec(&handle_spec);
-    if (!st->handle_type)
+    if (jpy_init_handle(st) < 0)
         return -1;
-    jpy_type_no_new(st->handle_type);
     PyObject *bases = PyTuple_Pack(1, (PyObject *)&PyModule_Type);
     st->lib_type =
         bases ? (PyTypeObject *)PyType_FromSpecWithBases(&vars_spec, bases) : NULL;

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the two files of host thunk recipes share: call_recipe_args.c unboxes the
+ * arguments, call_recipe.c makes the call and boxes the result.
+ */
+#ifndef JF_PYTHON_CALL_RECIPE_H
+#define JF_PYTHON_CALL_RECIPE_H
+
+#include "python/call.h"
+
+typedef struct Maker {
+    jf_Recipe r;
+    State *st;                  /* borrowed */
+    jf_Type *fn;                /* borrowed */
+    const jf_Plan *plan;        /* borrowed */
+    int flags;                  /* METH_* */
+    bool release;               /* let go of the GIL around the call */
+    bool fast_errno;            /* errno is within reach of machine code */
+    int32_t errno_at, saved_at; /* from THREAD, if fast_errno */
+    const void *shared;         /* type object in R3; NULL: none */
+    bool has_temps;
+    int32_t temps; /* frame: Temp *, if has_temps */
+    int32_t cell;  /* frame: one converted argument */
+    int32_t ret;   /* frame: a result in memory */
+    uint32_t fail; /* label: free what there is, return NULL */
+} Maker;
+
+static inline uintptr_t jpy_address(const void *p)
+{
+    return (uintptr_t)p;
+}
+
+/* The type object that argument `i` is compared with first; NULL: none. */
+const void *jpy_recipe_usual_type(const Maker *m, uint32_t i);
+/* Unbox argument `i` and put it into its place. */
+void jpy_recipe_argument(Maker *m, uint32_t i);
+
+#endif
