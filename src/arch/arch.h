@@ -16,9 +16,11 @@ typedef struct jf_Encoder {
 
     /* Append the machine code of the recipe to `out`; `plan` may be NULL when
      * the recipe has no PLACE and no FOREIGN. Position-independent.
+     * `*saved` receives the number of callee-saved registers the prologue
+     * keeps: with it exec finds the unwind record that fits the frame.
      * JF_NOMEM, or JF_UNSUPPORTED with a sentence. */
     jf_Status (*thunk)(const jf_Recipe *r, const jf_Plan *plan, jf_Buf *out,
-                       jf_Diag *d);
+                       uint32_t *saved, jf_Diag *d);
 
     /* Append the universal callback entry: saves the argument registers into a
      * jf_Regs on the stack, calls `dispatch(context, regs)` with the context
@@ -31,6 +33,14 @@ typedef struct jf_Encoder {
      * stub's first byte. Exactly `stub_size` bytes. */
     void (*stub)(int32_t distance, jf_Buf *out);
     uint32_t stub_size;
+
+    /* For exec: what describes this CPU's frames. Registers are DWARF's. */
+    uint8_t trap;          /* a byte that stops whoever runs it */
+    uint8_t frame_reg;
+    uint8_t return_reg;
+    uint8_t stack_reg;
+    uint8_t saved_regs[4]; /* in the order of the prologue's pushes */
+    uint16_t elf_machine;
 } jf_Encoder;
 
 extern const jf_Encoder jf_encoder_x64_sysv;

@@ -12,6 +12,23 @@
 
 #include "core/base/diag.h"
 
+/* What this room must know of the CPU; the engine fills it from the encoder.
+ * Register numbers are DWARF's. */
+typedef struct jf_ExecCpu {
+    void (*stub)(int32_t distance, jf_Buf *out); /* see arch.h */
+    uint32_t stub_size;    /* bytes of one stub; at least two words */
+    uint8_t trap;          /* byte that unused code memory is filled with */
+    uint8_t frame_reg;     /* register that points at the saved frame register */
+    uint8_t return_reg;    /* column of the return address */
+    uint8_t stack_reg;     /* stack pointer */
+    uint8_t saved_regs[4]; /* callee-saved registers in the order of pushes */
+    uint16_t elf_machine;  /* e_machine of in-memory symbol files */
+} jf_ExecCpu;
+
+/* Tell the room which CPU this is; NULL: one without an encoder. The first call
+ * counts; nothing else works before it. */
+void jf_exec_use(const jf_ExecCpu *cpu);
+
 /* True when code can be written and run here: an encoder exists, the system
  * allows it, and JIFFI_JIT is not "off". Decided once. */
 bool jf_exec_enabled(void);
@@ -26,9 +43,10 @@ typedef struct jf_Block {
 
 /* Copy `n` bytes of position-independent code into the pool, seal them, and
  * register them for unwinding and debuggers under `name` (copied). Every block
- * keeps the frame the region's unwind record describes: rbp chain on x86-64,
- * x29 chain on AArch64, from the fourth byte on. */
-jf_Status jf_exec_add(const void *code, size_t n, const char *name,
+ * keeps an rbp chain (x29 on AArch64) with its first `saved` callee-saved
+ * registers right below the frame register: blocks of equal `saved` share
+ * regions, so that one unwind record describes all blocks of a region. */
+jf_Status jf_exec_add(const void *code, size_t n, uint32_t saved, const char *name,
                       jf_Block **block, jf_Diag *d);
 /* Nobody may be running it. Its bytes are reused. NULL is fine. */
 void jf_exec_drop(jf_Block *block);
@@ -48,7 +66,7 @@ void jf_exec_stub_free(jf_Stub *stub);
 
 /* For tests and the curious. */
 typedef struct jf_ExecStats {
-    size_t blocks, code_bytes, mapped_bytes, stubs;
+    size_t blocks, code_bytes, mapped_bytes, regions, stubs;
 } jf_ExecStats;
 void jf_exec_stats(jf_ExecStats *s);
 

@@ -61,7 +61,17 @@ typedef struct jf_OsLock { void *opaque[8]; } jf_OsLock;
 void jf_os_lock_init(jf_OsLock *l);
 void jf_os_lock(jf_OsLock *l);
 void jf_os_unlock(jf_OsLock *l);
+
+/* Run `init` once per process, whoever comes first; JF_OS_ONCE starts one. */
+typedef struct jf_OsOnce { int opaque[2]; } jf_OsOnce;
+#define JF_OS_ONCE {{0, 0}}
+void jf_os_once(jf_OsOnce *once, void (*init)(void));
 /* Run `child` in the child after every fork. 0 or the error number. */
 int jf_os_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
+
+/* --- the process ------------------------------------------------------------------ */
+
+const char *jf_os_getenv(const char *name); /* borrowed; NULL: not set */
+long jf_os_process_id(void);
 
 #endif

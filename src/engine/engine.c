@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Modes, plans kept with their types, and machine code: recipes encoded and
+ * sealed. See engine.h.
+ */
+#include "engine/inner.h"
+
+#include "arch/arch.h"
+#include "core/target/target.h"
+#include "exec/exec.h"
+#include "os/os.h"
+
+#include <string.h>
+
+/* --- modes ----------------------------------------------------------------------- */
+
+static jf_OsOnce engine_once = JF_OS_ONCE;
+static Mode chosen_mode;
+static jf_ExecCpu cpu;
+
+static void engine_start(void)
+{
+    const jf_Encoder *e = jf_host_encoder();
+    if (e) {
+        cpu = (jf_ExecCpu){.stub = e->stub,
+                           .stub_size = e->stub_size,
+                           .trap = e->trap,
+                           .frame_reg = e->frame_reg,
+                           .return_reg = e->return_reg,
+                           .stack_reg = e->stack_reg,
+                           .elf_machine = e->elf_machine};
+        memcpy(cpu.saved_regs, e->saved_regs, sizeof cpu.saved_regs);
+        jf_exec_use(&cpu);
+    }
+    const char *env = jf_os_getenv("JIFFI_JIT");
+    uint8_t abi = jf_host_target()->abi;
+    if (jf_exec_enabled())
+        chosen_mode = MODE_CODE;
+    else if (!engine_ffi_version())
+        chosen_mode = MODE_NONE;
+    else if (env && strcmp(env, "natural") == 0)
+        chosen_mode = MODE_NATURAL;
+    else if (abi == JF_ABI_SYSV || abi == JF_ABI_AAPCS64)
+        chosen_mode = MODE_PLANNED;
+    else
+        chosen_mode = MODE_NATURAL;
+}
+
+Mode engine_mode(void)
+{
+    jf_os_once(&engine_once, engine_start);
+    return chosen_mode;
+}
+
+void jf_features(jf_Features *f)
+{
+    static const char *const how[] = {
+        [MODE_CODE] = "code",
+        [MODE_PLANNED] = "libffi",
+        [MODE_NATURAL] = "libffi",
+        [MODE_NONE] = "none",
+    };
+    Mode mode = engine_mode();
+    f->target = jf_host_target()->name;
+    f->calls = f->callbacks = how[mode];
+    f->why_not = jf_exec_why_not();
+    f->libffi = engine_ffi_version();
+}
+
+bool jf_can_compile(void)
+{
+    return engine_mode() == MODE_CODE;
+}
+
+/* --- the universe and its plans -------------------------------------------------- */
+
+static void drop_plan(struct jf_Plan *plan)
+{
+    jf_free(plan);
+}
+
+jf_Universe *jf_engine_universe(const jf_UniverseHooks *hooks)
+{
+    engine_mode();
+    jf_Universe *u = jf_universe_new(jf_host_target());
+    if (!u)
+        return NULL;
+    if (hooks)
+        u->hooks = *hooks;
+    u->hooks.drop_plan = drop_plan;
+    return u;
+}
+
+jf_Status jf_plan_of(jf_Universe *u, jf_Type *fn, const jf_Plan **plan, jf_Diag *d)
+{
+    JF_ASSERT(fn->kind == JF_FUNC);
+    if (!fn->u.func->plan) {
+        jf_Status st = jf_plan_make(u->target, fn, NULL, 0, &fn->u.func->plan, d);
+        if (st != JF_OK)
+            return st;
+    }
+    *plan = fn->u.func->plan;
+    return JF_OK;
+}
+
+/* --- machine code ---------------------------------------------------------------- */
+
+struct jf_Code {
+    jf_Block block; /* converts to and from: the block is all there is */
+};
+
+jf_Status jf_compile(const jf_Recipe *r, const jf_Plan *plan, const char *name,
+                     jf_Code **code, jf_Diag *d)
+{
+    if (engine_mode() != MODE_CODE)
+        return jf_diag_set(d, JF_UNSUPPORTED, "no machine code here: %s",
+                           jf_exec_why_not());
+    const jf_Encoder *e = jf_host_encoder();
+    jf_Buf bytes = JF_BUF_INIT;
+    uint32_t saved = 0;
+    jf_Block *block = NULL;
+    if (plan && plan->abi != e->abi)
+        return jf_diag_set(d, JF_UNSUPPORTED, "a plan of another convention");
+    jf_Status st = e->thunk(r, plan, &bytes, &saved, d);
+    if (st == JF_OK)
+        st = jf_exec_add(bytes.p, bytes.n, saved, name, &block, d);
+    jf_buf_free(&bytes);
+    if (st == JF_OK)
+        *code = (jf_Code *)block;
+    return st;
+}
+
+void *jf_code_entry(const jf_Code *c)
+{
+    return c->block.entry;
+}
+
+size_t jf_code_size(const jf_Code *c)
+{
+    return c->block.size;
+}
+
+void jf_code_free(jf_Code *c)
+{
+    if (c)
+        jf_exec_drop(&c->block);
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Unwind records, so that C++ exceptions, backtrace() and debuggers pass
+ * through emitted code. The format is the LSB's .eh_frame (a CIE, an FDE, a
+ * terminator), with the DWARF 4 call frame instructions of section 6.4.2.
+ */
+#include "exec/inner.h"
+
+#include "os/os.h"
+
+#include <string.h>
+
+enum {
+    CFA_ADVANCE = 0x40, /* low six bits: bytes */
+    CFA_OFFSET = 0x80,  /* low six bits: register */
+    CFA_DEF_CFA = 0x0c,
+    CFA_DEF_CFA_REGISTER = 0x0d,
+    CFA_DEF_CFA_OFFSET = 0x0e,
+    DATA_ALIGN = 0x78 /* -8 as SLEB128 */
+};
+
+static void byte(jf_Buf *b, unsigned v)
+{
+    unsigned char c = (unsigned char)v;
+    jf_buf_put(b, &c, 1);
+}
+
+static void word32(jf_Buf *b, uint32_t v)
+{
+    jf_buf_put(b, &v, 4);
+}
+
+static void def_cfa(jf_Buf *b, unsigned reg, unsigned offset)
+{
+    byte(b, CFA_DEF_CFA);
+    byte(b, reg);
+    byte(b, offset);
+}
+
+/* Register `reg` was saved `eight` words below the CFA. */
+static void saved_at(jf_Buf *b, unsigned reg, unsigned eight)
+{
+    byte(b, CFA_OFFSET | reg);
+    byte(b, eight);
+}
+
+/* Fill up with DW_CFA_nop (0) to a multiple of 8 and set the length word. */
+static void record_end(jf_Buf *b, size_t start)
+{
+    while (!b->failed && (b->n - start) % 8 != 0)
+        byte(b, 0);
+    if (!b->failed) {
+        uint32_t length = (uint32_t)(b->n - start - 4);
+        memcpy(b->p + start, &length, 4);
+    }
+}
+
+/* The frame of every block: the CFA is the frame register plus 16, the return
+ * address and the old frame register lie on top, then the saved registers. */
+static void frame_rules(jf_Buf *b, uint32_t saved)
+{
+    saved_at(b, exec_cpu->frame_reg, 2);
+    for (uint32_t k = 0; k < saved; k++)
+        saved_at(b, exec_cpu->saved_regs[k], 3 + k);
+}
+
+void exec_unwind_write(jf_Buf *out, const void *at, size_t size, uint32_t saved,
+                       bool exact)
+{
+    size_t cie = out->n;
+    word32(out, 0); /* length, set below */
+    word32(out, 0); /* a CIE */
+    byte(out, 1);   /* version */
+    byte(out, 0);   /* no augmentation: addresses are absolute */
+    byte(out, 1);   /* code alignment */
+    byte(out, DATA_ALIGN);
+    byte(out, exec_cpu->return_reg);
+    if (exact)
+        def_cfa(out, exec_cpu->stack_reg, 8);
+    else
+        def_cfa(out, exec_cpu->frame_reg, 16);
+    saved_at(out, exec_cpu->return_reg, 1);
+    if (!exact)
+        frame_rules(out, saved);
+    record_end(out, cie);
+    size_t fde = out->n;
+    word32(out, 0);
+    word32(out, (uint32_t)(out->n - cie)); /* back to the CIE */
+    uint64_t start = (uint64_t)(uintptr_t)at, length = size;
+    jf_buf_put(out, &start, 8);
+    jf_buf_put(out, &length, 8);
+    if (exact) { /* push rbp (1 byte); mov rbp, rsp (3 bytes); pushes */
+        byte(out, CFA_ADVANCE | 1);
+        byte(out, CFA_DEF_CFA_OFFSET);
+        byte(out, 16);
+        saved_at(out, exec_cpu->frame_reg, 2);
+        byte(out, CFA_ADVANCE | 3);
+        byte(out, CFA_DEF_CFA_REGISTER);
+        byte(out, exec_cpu->frame_reg);
+        frame_rules(out, saved);
+    }
+    record_end(out, fde);
+    word32(out, 0);
+}
+
+/* --- the run-time library's unwinder ----------------------------------------------- */
+
+typedef void (*Register)(void *eh_frame);
+static Register unwind_register, unwind_deregister;
+static jf_OsOnce unwind_once = JF_OS_ONCE;
+
+static void find_in(const char *library)
+{
+    jf_OsLib *lib;
+    if (jf_os_lib_open(library, 0, &lib, NULL) != JF_OK)
+        return;
+    void *add = jf_os_lib_symbol(lib, "__register_frame", NULL);
+    void *drop = jf_os_lib_symbol(lib, "__deregister_frame", NULL);
+    if (add && drop) {
+        unwind_register = (Register)(uintptr_t)add;
+        unwind_deregister = (Register)(uintptr_t)drop;
+        /* `lib` stays open for good: the unwinder keeps our records. */
+    } else {
+        jf_os_lib_close(lib, NULL);
+    }
+}
+
+/* The unwinder that the C++ libraries of this process use or will use. */
+static void unwind_find(void)
+{
+    find_in(NULL);
+    if (!unwind_register)
+        find_in("libgcc_s.so.1");
+}
+
+void exec_unwind_add(Region *r)
+{
+    jf_os_once(&unwind_once, unwind_find);
+    if (!unwind_register)
+        return;
+    jf_Buf b = JF_BUF_INIT;
+    exec_unwind_write(&b, r->base, r->size, r->saved, false);
+    if (b.failed) {
+        jf_buf_free(&b);
+        return;
+    }
+    r->unwind = b.p; /* owned by the region from here on */
+    unwind_register(r->unwind);
+}
+
+void exec_unwind_drop(Region *r)
+{
+    if (r->unwind)
+        unwind_deregister(r->unwind);
+    jf_free(r->unwind);
+    r->unwind = NULL;
+}
