@@ -21,11 +21,16 @@
 #include <Python.h>
 
 #include "jiffi/host.h"
+#include "python/compat.h"
 
-/* Per-interpreter state: the module's state. Every ctype points to it, so that
- * whoever has a cdata, a ctype or an FFI has the state. */
+/* Per-interpreter state. Every ctype points to it, so that whoever has a cdata,
+ * a ctype or an FFI has the state. It counts its users: the module holds one
+ * reference and every ctype another, because the collector may clear the module
+ * before the last ctype goes. An FFI needs none (a group that is still alive
+ * keeps the universe). The module's own state is one pointer: jpy_state(). */
 typedef struct State {
     jf_Universe *universe;
+    size_t refs;
     PyTypeObject *ctype_type;  /* jiffi.CType */
     PyTypeObject *cfield_type; /* jiffi.CField */
     PyTypeObject *cdata_type;  /* jiffi.CData: plain and inline-owning cdata */
@@ -34,7 +39,9 @@ typedef struct State {
     PyTypeObject *buffer_type;
     PyTypeObject *ffi_type;
     PyTypeObject *lib_type;    /* module subclass for libraries with variables */
-    PyTypeObject *function_type; /* see FunctionObject in call.c */
+    PyTypeObject *function_type; /* FunctionInfo: call.h */
+    PyTypeObject *handle_type; /* Handle: lib.c */
+    PyTypeObject *callback_type; /* Callback: callback.c */
     PyObject *ffi_error;       /* jiffi.FFIError, also FFI.error */
     PyObject *cdef_error;      /* jiffi.CDefError */
     PyObject *verification_error, *verification_missing, *pkgconfig_error;
@@ -43,18 +50,76 @@ typedef struct State {
     struct CTypeObject *char_array; /* char[] */
     struct CTypeObject *type_int;
     PyObject *null;            /* ffi.NULL: <cdata 'void *' NULL> */
+    struct Temp *free_temps;   /* a few blocks kept for jpy_pointer_argument */
+    unsigned n_free_temps;
 } State;
+
+static inline State *jpy_state(PyObject *module)
+{
+    return *(State **)PyModule_GetState(module);
+}
+void jpy_state_unref(State *st);
 
 /* --- ctype.c ------------------------------------------------------------------ */
 
+/* How a value in memory becomes a Python object and back: one flat switch. An
+ * enum has the code of its integer type. ORDER CODE: the integer codes stand in
+ * pairs (signed, unsigned) by size; V_IS_* below count on it. */
+typedef enum Code {
+    V_NONE, /* void, function, va_list: no value */
+    V_BOOL,
+    V_I8, V_U8, V_I16, V_U16, V_I32, V_U32, V_I64, V_U64, V_I128, V_U128,
+    V_CHAR, V_CHAR16, V_CHAR32, /* wchar_t is one of them */
+    V_F16, V_F32, V_F64, V_LDOUBLE, V_F128,
+    V_CF32, V_CF64, V_CLDOUBLE,
+    V_POINTER, /* to data or to a function */
+    V_ARRAY,   /* vectors too */
+    V_RECORD,
+    V_UNKNOWN  /* an enum without values yet */
+} Code;
+#define V_IS_INT(c) ((c) >= V_BOOL && (c) <= V_U128)
+#define V_IS_CHAR(c) ((c) >= V_CHAR && (c) <= V_CHAR32)
+#define V_IS_FLOAT(c) ((c) >= V_F16 && (c) <= V_F128)
+#define V_IS_COMPLEX(c) ((c) >= V_CF32 && (c) <= V_CLDOUBLE)
+#define V_IS_PRIM(c) ((c) >= V_BOOL && (c) <= V_CLDOUBLE)
+
+typedef struct FieldTable FieldTable;
+
 typedef struct CTypeObject {
     PyObject_HEAD
-    State *st;           /* borrowed: the module outlives its types */
+    State *st;           /* a reference (see State) */
     jf_Type *type;       /* a reference; always canonical (type->canon == type) */
     PyObject *name;      /* str, made at first need; NULL until then */
     PyObject *weakrefs;
-    PyObject *cache;     /* per-ctype cache (fields dict, enum dicts...); NULL */
+    PyObject *cache;     /* per-ctype cache: enum dicts; NULL until needed */
+    Py_ssize_t size;     /* bytes of a value; -1 while or if unknown */
+    Py_ssize_t item_size; /* PTR, ARRAY, VECTOR: bytes of an item; -1 unknown */
+    struct CTypeObject *item; /* owned; of PTR, ARRAY, VECTOR, at first need:
+                                 jpy_item(); NULL until then */
+    FieldTable *fields;  /* records: owned; PTR to record: item's; NULL until
+                            first needed: jpy_fields() */
+    uint8_t code;        /* Code of a value of this type */
+    uint8_t item_code;   /* PTR, ARRAY, VECTOR: Code of an item */
+    uint8_t is_data_ptr; /* PTR to anything but a function */
+    uint8_t is_byte_ptr; /* PTR to an integer or character of one byte */
 } CTypeObject;
+
+/* PTR to a function, or a FUNC itself. */
+static inline int CType_IsFunction(const CTypeObject *ct)
+{
+    const jf_Type *t = ct->type;
+    return t->kind == JF_FUNC || (t->kind == JF_PTR && t->to->kind == JF_FUNC);
+}
+/* ARRAY or VECTOR. */
+static inline int CType_IsArray(const CTypeObject *ct)
+{
+    return ct->code == V_ARRAY;
+}
+/* `T[]`: the length is not in the type but in the cdata. */
+static inline int CType_IsOpen(const CTypeObject *ct)
+{
+    return ct->code == V_ARRAY && ct->type->length == JF_UNKNOWN;
+}
 
 /* The ctype of `t` (its canonical twin); a new reference, NULL with exception. */
 CTypeObject *jpy_ctype(State *st, jf_Type *t);
@@ -67,8 +132,61 @@ Py_ssize_t jpy_ctype_size(CTypeObject *ct);
 PyObject *jpy_ctype_name(CTypeObject *ct);
 CTypeObject *jpy_pointer_to(CTypeObject *ct);                    /* new ref */
 CTypeObject *jpy_array_of(CTypeObject *ct, uint64_t length);     /* new ref */
+/* What a pointer, array or vector is of: borrowed from `ct`; NULL with exception. */
+CTypeObject *jpy_item(CTypeObject *ct);
+/* Lay `ct` out if that is still to do; 0, or -1 with the core's exception. What
+ * has no size at all (void, an open array, an opaque struct) succeeds, and
+ * ct->size stays -1. */
+int jpy_layout(CTypeObject *ct);
+/* UTF-8 of the C name for messages; never NULL. Valid while `ct` lives. */
+const char *jpy_cname(CTypeObject *ct);
+/* Name of the enumerator with the value at `data`; without one the number.
+ * `both`: "value: NAME". New str. */
+PyObject *jpy_enum_text(CTypeObject *ct, char *data, int both);
 #define CType_Check(st, o) Py_IS_TYPE((PyObject *)(o), (st)->ctype_type)
 int jpy_init_ctype(State *st, PyObject *module);
+/* Code of a value of `t`, which need not have a ctype yet. */
+uint8_t jpy_code_of(const State *st, const jf_Type *t);
+extern PyMethodDef jpy_ctype_methods[]; /* ctype_attr.c */
+extern PyGetSetDef jpy_ctype_getsets[];
+
+/* --- ctype_field.c ---------------------------------------------------------- */
+
+enum { SHIFT_REGULAR = -1, SHIFT_EMPTY_ARRAY = -2 }; /* FieldInfo.shift */
+enum { FIELD_NOT_IN_CTOR = 1 }; /* FieldInfo.flags: union member but the first */
+
+/* One member as Python sees it: those of anonymous members are lifted. */
+typedef struct FieldInfo {
+    PyObject *name;      /* interned; owned */
+    CTypeObject *ctype;  /* owned; NULL until needed: jpy_field_type() */
+    jf_Type *type;       /* canonical; borrowed from the record's type */
+    Py_ssize_t offset;   /* bytes from the start of the record */
+    int16_t shift;       /* bit-field: from the low end of its unit; SHIFT_* */
+    int16_t bits;        /* width of a bit-field; -1 */
+    uint8_t code;        /* Code */
+    uint8_t flags;       /* FIELD_* */
+    uint8_t quals;       /* JF_Q_* of the member */
+} FieldInfo;
+
+struct FieldTable {
+    FieldInfo *items;    /* in order of declaration; owned */
+    uint32_t n;
+    uint32_t mask;       /* cells - 1 */
+    uint32_t *cells;     /* by address of the interned name: index + 1, or 0 */
+    PyObject *by_name;   /* dict: name -> index, for names not interned */
+    uint8_t flex;        /* an open array at the end, however deep */
+};
+
+/* The table of a struct, union, or pointer to one. NULL with an exception, or
+ * NULL without when the type is opaque (or no record at all). */
+FieldTable *jpy_fields(CTypeObject *ct);
+/* NULL without exception when there is no such field. */
+FieldInfo *jpy_field_find(FieldTable *t, PyObject *name);
+CTypeObject *jpy_field_type(State *st, FieldInfo *f); /* borrowed */
+void jpy_fields_free(FieldTable *t);
+/* A jiffi.CField of this member. */
+PyObject *jpy_cfield(State *st, FieldInfo *f);
+int jpy_init_cfield(State *st, PyObject *module);
 
 /* --- cdata.c ------------------------------------------------------------------- */
 
@@ -83,6 +201,13 @@ typedef struct CDataObject {
     PyObject *weakrefs;
 } CDataObject;
 
+/* Behind a plain cdata that has memory of its own, or that is an open array,
+ * stands one word: bytes of the memory, or items of the open array. Then, at
+ * CDATA_INLINE, the memory. */
+#define CDATA_LENGTH(cd) (*(Py_ssize_t *)((char *)(cd) + sizeof(CDataObject)))
+#define CDATA_INLINE ((sizeof(CDataObject) + sizeof(Py_ssize_t) + 15) / 16 * 16)
+#define CDATA_HAS_INLINE(cd) ((cd)->data == (char *)(cd) + CDATA_INLINE)
+
 /* What a CDataExt holds besides. */
 typedef enum ExtKind {
     EXT_VIEW,     /* into memory of `owner` (p[0] of an owning pointer, ...) */
@@ -91,15 +216,15 @@ typedef enum ExtKind {
     EXT_BUFFER,   /* ffi.from_buffer: `view` */
     EXT_CALLBACK, /* ffi.callback: `owner` the callback record (callback.c) */
     EXT_ALLOC,    /* new_allocator: `owner` what alloc() returned, `extra` free */
-    EXT_FUNCTION, /* function of a library: FunctionObject (call.c) */
-    EXT_LENGTH    /* owning, inline, array of a length not in its type */
+    EXT_FUNCTION  /* function of a library: FunctionObject (call.c) */
 } ExtKind;
 
 typedef struct CDataExt {
     CDataObject base;
     PyObject *owner;     /* owned or NULL */
     PyObject *extra;     /* owned or NULL */
-    Py_ssize_t length;   /* items of an open array; bytes of a varsized struct */
+    Py_ssize_t length;   /* items of an open array; EXT_VIEW and EXT_ALLOC of a
+                            record: bytes of it */
     uint8_t ext;         /* ExtKind */
     uint8_t released;
     Py_buffer *view;     /* EXT_BUFFER: owned */
@@ -109,14 +234,35 @@ typedef struct CDataExt {
     (Py_IS_TYPE((PyObject *)(o), (st)->cdata_type) ||                          \
      Py_IS_TYPE((PyObject *)(o), (st)->cdata_ext_type))
 
-/* A cdata that owns nothing. Steals no references. */
+/* Any cdata at all, of whichever interpreter: for operands of unknown type. */
+int jpy_is_cdata(PyObject *o);
+
+/* A cdata that owns nothing. Steals no references. `ct` not an open array. */
 PyObject *jpy_cdata(CTypeObject *ct, char *data);
+/* An open array of `length` items; `owner` may be NULL. */
+PyObject *jpy_cdata_open(CTypeObject *ct, char *data, Py_ssize_t length,
+                         PyObject *owner);
+/* A primitive in memory of its own (`<cdata 'int' 42>`): data is NOT yet set. */
+CDataObject *jpy_cdata_prim(CTypeObject *ct);
+/* A CDataExt with everything but ctype, data and ext zero; tracked by the
+ * collector. Fill in owner, extra, view at once. */
+CDataExt *jpy_ext_new(CTypeObject *ct, char *data, ExtKind ext);
 /* ... that keeps `owner` alive as long as itself. */
 PyObject *jpy_cdata_view(CTypeObject *ct, char *data, PyObject *owner);
 /* A struct, union, array or any value copied into memory of its own. */
 PyObject *jpy_cdata_copy(CTypeObject *ct, const char *data);
 /* ffi.new(ct, init); ct a pointer or an array. `init` may be NULL or None. */
 PyObject *jpy_new(CTypeObject *ct, PyObject *init);
+/* ffi.new_allocator(alloc, free, clear)(ct, init): `alloc` and `free_` may be
+ * NULL. */
+PyObject *jpy_new_with(CTypeObject *ct, PyObject *init, PyObject *alloc,
+                       PyObject *free_, int clear);
+/* ffi.gc(cd, destructor); destructor not None. */
+PyObject *jpy_gc(CDataObject *cd, PyObject *destructor);
+/* ffi.gc(cd, None): forget the destructor; TypeError if `cd` is no gc cdata. */
+int jpy_gc_forget(CDataObject *cd);
+/* ffi.release(cd), cd.__exit__(): None, or NULL with exception. */
+PyObject *jpy_release(CDataObject *cd);
 PyObject *jpy_cast(CTypeObject *ct, PyObject *value);
 /* Items in an array cdata (its type's length, or its own). */
 Py_ssize_t jpy_array_length(CDataObject *cd);
@@ -134,8 +280,50 @@ PyObject *jpy_to_object(CTypeObject *ct, char *data, PyObject *owner);
 /* Python to C, as in `p[0] = value`; 0, or -1 with an exception. */
 int jpy_from_object(CTypeObject *ct, char *data, PyObject *value);
 /* Array initialiser (list, tuple, bytes, str, cdata) into memory for `length`
- * items. */
+ * items (-1: as many as there are). `ct`: ARRAY, or PTR to the items. */
 int jpy_array_from_object(CTypeObject *ct, char *data, Py_ssize_t length, PyObject *value);
+
+/* A member, bit-field or not: `record` is the address of the struct. */
+PyObject *jpy_field_get(State *st, FieldInfo *f, char *record, PyObject *owner);
+int jpy_field_set(State *st, FieldInfo *f, char *record, PyObject *value);
+/* An item of the array or pointer type `ct`. */
+PyObject *jpy_item_get(CTypeObject *ct, char *data, PyObject *owner);
+int jpy_item_set(CTypeObject *ct, char *data, PyObject *value);
+/* Items a new open array needs for this initialiser; an integer means so many,
+ * and *value becomes None. -1 with exception. */
+Py_ssize_t jpy_array_needs(CTypeObject *item, PyObject **value);
+/* Bytes a struct with an open array at its end needs for this initialiser. */
+int jpy_record_needs(CTypeObject *rec, PyObject *init, Py_ssize_t *bytes);
+
+/* Wide characters: str from char16_t / char32_t units (pairs are joined). */
+PyObject *jpy_str_from16(const char *p, Py_ssize_t n);
+PyObject *jpy_str_from32(const char *p, Py_ssize_t n);
+
+/* "initializer for ctype 'T' must be a `expected`, not Y". Returns -1. */
+int jpy_convert_error(PyObject *value, CTypeObject *ct, const char *expected);
+
+/* Raise OverflowError "integer N does not fit 'T'". Returns -1. */
+int jpy_overflow(PyObject *value, CTypeObject *ct);
+/* An int (new reference) from anything but a float: TypeError otherwise. */
+PyObject *jpy_integer_of(PyObject *o);
+/* The low `n` bytes of an int, two's complement, no range check: casts. */
+int jpy_mask_bytes(PyObject *integer, unsigned char *p, size_t n);
+/* Floats of every format in memory. */
+double jpy_read_float(uint8_t code, const char *data);
+void jpy_write_float(uint8_t code, char *data, double value);
+Py_complex jpy_read_complex(uint8_t code, const char *data);
+void jpy_write_complex(uint8_t code, char *data, Py_complex value);
+/* One character: 0, or -1 with cffi's TypeError. `code`: V_CHAR... */
+int jpy_char_from_object(CTypeObject *ct, char *data, PyObject *value);
+/* Units a str needs in char16_t or char32_t (by item size 2 or 4), without the
+ * terminator; and the units themselves. */
+Py_ssize_t jpy_text_units(PyObject *str, Py_ssize_t size);
+int jpy_text_write(PyObject *str, Py_ssize_t size, char *data, Py_ssize_t units);
+/* Bit-fields. */
+PyObject *jpy_bits_get(const FieldInfo *f, const char *record);
+int jpy_bits_set(State *st, FieldInfo *f, char *record, PyObject *value);
+/* Struct or union from list, tuple or dict (not from cdata). */
+int jpy_record_from_object(CTypeObject *ct, char *data, PyObject *init);
 
 /* Integers, with cffi's errors. `*v` receives the bit pattern. */
 int jpy_to_int64(PyObject *o, CTypeObject *ct, int64_t *v);  /* range checked
@@ -153,6 +341,7 @@ typedef struct Temp Temp;
 int jpy_pointer_argument(CTypeObject *ct, unsigned quals, PyObject *value,
                          void **pointer, Temp **temps);
 void jpy_temps_free(Temp *temps);
+void jpy_temp_drop(State *st); /* free one block of st->free_temps */
 
 /* --- err.c --------------------------------------------------------------------------- */
 

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The two types of cdata: CData, and its only subclass for those that hold other
+ * objects. Neither can be subclassed or called.
+ */
+#include "python/cdata.h"
+
+static PyObject *cdata_call(PyObject *self, PyObject *args, PyObject *kwargs)
+{
+    return jpy_call_cdata((CDataObject *)self, args, kwargs);
+}
+
+static PyMethodDef cdata_methods[] = {
+    {"__dir__", jpy_cdata_dir, METH_NOARGS, NULL},
+    {"__complex__", jpy_cdata_complex, METH_NOARGS, NULL},
+    {"__enter__", jpy_cdata_enter, METH_NOARGS, NULL},
+    {"__exit__", jpy_cdata_exit, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef cdata_members[] = {
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(CDataObject, weakrefs), READONLY,
+     NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot cdata_slots[] = {
+    {Py_tp_dealloc, jpy_cdata_dealloc},
+    {Py_tp_repr, jpy_cdata_repr},
+    {Py_tp_hash, jpy_cdata_hash},
+    {Py_tp_richcompare, jpy_cdata_compare},
+    {Py_tp_call, cdata_call},
+    {Py_tp_getattro, jpy_cdata_getattro},
+    {Py_tp_setattro, jpy_cdata_setattro},
+    {Py_tp_iter, jpy_cdata_iter},
+    {Py_tp_methods, cdata_methods},
+    {Py_tp_members, cdata_members},
+    {Py_nb_add, jpy_cdata_add},
+    {Py_nb_subtract, jpy_cdata_subtract},
+    {Py_nb_bool, jpy_cdata_bool},
+    {Py_nb_int, jpy_cdata_int},
+    {Py_nb_float, jpy_cdata_float},
+    {Py_mp_length, jpy_cdata_len},
+    {Py_mp_subscript, jpy_cdata_subscript},
+    {Py_mp_ass_subscript, jpy_cdata_ass_subscript},
+    {Py_tp_doc, "A value or an address in C. Check with isinstance(x, ffi.CData): "
+                "some are of a subclass."},
+    {0, NULL},
+};
+
+static PyType_Spec cdata_spec = {
+    .name = "jiffi.CData",
+    .basicsize = sizeof(CDataObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | JPY_TPFLAGS_NO_NEW,
+    .slots = cdata_slots,
+};
+
+int jpy_init_cdata(State *st, PyObject *module)
+{
+    st->cdata_type =
+        (PyTypeObject *)PyType_FromModuleAndSpec(module, &cdata_spec, NULL);
+    if (!st->cdata_type)
+        return -1;
+    jpy_type_no_new(st->cdata_type);
+    st->cdata_ext_type = (PyTypeObject *)PyType_FromModuleAndSpec(
+        module, &jpy_ext_spec, (PyObject *)st->cdata_type);
+    if (!st->cdata_ext_type)
+        return -1;
+    jpy_type_no_new(st->cdata_ext_type);
+    /* The base was open for one subclass and is now closed. */
+    st->cdata_type->tp_flags &= ~Py_TPFLAGS_BASETYPE;
+    PyType_Modified(st->cdata_type);
+    if (PyModule_AddObjectRef(module, "CData", (PyObject *)st->cdata_type) < 0)
+        return -1;
+    return jpy_init_cdata_iter(st, module);
+}

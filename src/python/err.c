@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The core's diagnostics as Python exceptions, and the exception classes of the
+ * package: cffi's names, unrelated to each other, all direct heirs of Exception.
+ */
+#include "python/jpy.h"
+
+PyObject *jpy_raise(PyObject *exc, jf_Diag *d)
+{
+    jf_Buf text = JF_BUF_INIT;
+    jf_diag_print(d, &text);
+    jf_Status status = d->status;
+    jf_diag_clear(d);
+    if (status == JF_NOMEM || text.failed || !text.p) {
+        jf_buf_free(&text);
+        return PyErr_NoMemory();
+    }
+    size_t n = text.n;
+    while (n && text.p[n - 1] == '\n')
+        n--;
+    PyObject *s = PyUnicode_DecodeUTF8(text.p, (Py_ssize_t)n, "replace");
+    jf_buf_free(&text);
+    if (s) {
+        PyErr_SetObject(exc, s);
+        Py_DECREF(s);
+    }
+    return NULL;
+}
+
+PyObject *jpy_raise_status(State *st, jf_Diag *d)
+{
+    switch (d->status) {
+    case JF_NOMEM:
+        jf_diag_clear(d);
+        return PyErr_NoMemory();
+    case JF_SYNTAX:
+    case JF_SEMANTIC:
+        return jpy_raise(st->cdef_error, d);
+    case JF_UNSUPPORTED:
+        return jpy_raise(PyExc_NotImplementedError, d);
+    case JF_SYSTEM:
+        return jpy_raise(PyExc_OSError, d);
+    case JF_NOT_FOUND:
+    case JF_INCOMPLETE:
+        return jpy_raise(st->ffi_error, d);
+    case JF_OK:
+        break;
+    }
+    jf_diag_clear(d);
+    PyErr_SetString(PyExc_SystemError, "an operation failed without saying why");
+    return NULL;
+}
+
+int jpy_init_errors(State *st, PyObject *module)
+{
+    struct Row {
+        const char *name, *full, *doc;
+        PyObject **place;
+    } rows[] = {
+        {"FFIError", "jiffi.FFIError",
+         "A declaration or a type that cannot be used so.", &st->ffi_error},
+        {"CDefError", "jiffi.CDefError",
+         "C text that could not be read; the message shows the place.",
+         &st->cdef_error},
+        {"VerificationError", "jiffi.VerificationError",
+         "A C compiler refused or contradicted the declarations.",
+         &st->verification_error},
+        {"VerificationMissing", "jiffi.VerificationMissing",
+         "Something declared with `...` is only known to a C compiler.",
+         &st->verification_missing},
+        {"PkgConfigError", "jiffi.PkgConfigError", "pkg-config failed.",
+         &st->pkgconfig_error},
+    };
+    for (size_t i = 0; i < JF_COUNT(rows); i++) {
+        *rows[i].place =
+            PyErr_NewExceptionWithDoc(rows[i].full, rows[i].doc, NULL, NULL);
+        if (!*rows[i].place ||
+            PyModule_AddObjectRef(module, rows[i].name, *rows[i].place) < 0)
+            return -1;
+    }
+    return 0;
+}
