@@ -62,9 +62,10 @@ FFI_FAST(new_allocator);
 FFI_FAST(from_buffer);
 FFI_FAST(memmove);
 FFI_FAST(gc);
+FFI_ONE(release);
+/* ffi_handle.c */
 FFI_ONE(new_handle);
 FFI_ONE(from_handle);
-FFI_ONE(release);
 /* ffi_type.c */
 FFI_ONE(typeof);
 FFI_ONE(sizeof);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * FFI methods that make and move memory: new, cast, new_allocator, gc,
- * release, handles, from_buffer, memmove. The objects are cdata.c's; what is
+ * release, from_buffer, memmove. The objects are cdata.c's; what is
  * decided here is who keeps what alive, and what is refused.
  */
 #include <string.h>
@@ -139,58 +139,6 @@ PyObject *jpy_ffi_release(PyObject *self, PyObject *arg)
         return NULL;
     }
     return jpy_release((CDataObject *)arg);
-}
-
-/* --- handles -------------------------------------------------------------------------- */
-
-PyObject *jpy_ffi_new_handle(PyObject *self, PyObject *arg)
-{
-    State *st = ((FFIObject *)self)->st;
-    CDataExt *x = jpy_ext_new(st->void_p, NULL, EXT_HANDLE);
-    if (!x)
-        return NULL;
-    x->base.data = (char *)x;
-    Py_INCREF(arg);
-    x->owner = arg;
-    return (PyObject *)x;
-}
-
-PyObject *jpy_ffi_from_handle(PyObject *self, PyObject *arg)
-{
-    State *st = ((FFIObject *)self)->st;
-    if (!CData_Check(st, arg)) {
-        PyErr_SetString(PyExc_TypeError, "expected a 'cdata' object");
-        return NULL;
-    }
-    CDataObject *cd = (CDataObject *)arg;
-    const jf_Type *t = cd->ctype->type;
-    if (t->kind != JF_PTR ||
-        (t->to->kind != JF_VOID && !(t->to->kind == JF_CHAR && t->to->size == 1))) {
-        PyErr_Format(
-            PyExc_TypeError,
-            "expected a 'cdata' object with a 'void *' out of new_handle(), "
-            "got '%U'",
-            jpy_ctype_name(cd->ctype));
-        return NULL;
-    }
-    CDataExt *x = (CDataExt *)cd->data;
-    if (!x) {
-        PyErr_SetString(PyExc_RuntimeError,
-                        "cannot use from_handle() on NULL pointer");
-        return NULL;
-    }
-    if (Py_REFCNT((PyObject *)x) <= 0 ||
-        !Py_IS_TYPE((PyObject *)x, st->cdata_ext_type) || x->ext != EXT_HANDLE ||
-        x->base.data != (char *)x || !x->owner) {
-        PyErr_Format(
-            PyExc_RuntimeError,
-            "from_handle(): %p is no handle: it did not come from new_handle(), "
-            "or the cdata that new_handle() returned is gone",
-            (void *)x);
-        return NULL;
-    }
-    Py_INCREF(x->owner);
-    return x->owner;
 }
 
 /* --- buffers of Python objects ---------------------------------------------------------- */
