@@ -56,6 +56,6 @@ int jpy_cdata_setattro(PyObject *self, PyObject *name, PyObject *value);
 PyObject *jpy_cdata_dir(PyObject *self, PyObject *noarg);
 
 /* "cannot dereference null pointer from cdata 'T'". Returns -1. */
-int jpy_null_error(CDataObject *cd);
+int jpy_null_deref(CDataObject *cd);
 
 #endif

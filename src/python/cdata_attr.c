@@ -5,7 +5,7 @@
  */
 #include "python/cdata.h"
 
-int jpy_null_error(CDataObject *cd)
+int jpy_null_deref(CDataObject *cd)
 {
     PyErr_Format(PyExc_RuntimeError,
                  "cannot dereference null pointer from cdata '%s'",
@@ -85,7 +85,7 @@ PyObject *jpy_cdata_getattro(PyObject *self, PyObject *name)
     FieldInfo *f = t ? jpy_field_find(t, name) : NULL;
     if (f) {
         if (!cd->data) {
-            jpy_null_error(cd);
+            jpy_null_deref(cd);
             return NULL;
         }
         if (f->shift == SHIFT_EMPTY_ARRAY)
@@ -116,7 +116,7 @@ int jpy_cdata_setattro(PyObject *self, PyObject *name, PyObject *value)
             return -1;
         }
         if (!cd->data)
-            return jpy_null_error(cd);
+            return jpy_null_deref(cd);
         if (f->shift == SHIFT_EMPTY_ARRAY)
             return set_open(cd, f, value);
         return jpy_field_set(ct->st, f, cd->data, value);

@@ -47,7 +47,7 @@ static int check_pointer(CDataObject *cd, Py_ssize_t i)
                      jpy_cname(cd->ctype));
         return -1;
     }
-    return cd->data ? 0 : jpy_null_error(cd);
+    return cd->data ? 0 : jpy_null_deref(cd);
 }
 
 /* The address of item `key`, checked; NULL with an exception. */
@@ -120,7 +120,7 @@ static int slice_bounds(CDataObject *cd, PyObject *key, Py_ssize_t *start,
     } else if (!cd->ctype->is_data_ptr) {
         return cannot_index(cd);
     } else if (!cd->data) {
-        return jpy_null_error(cd);
+        return jpy_null_deref(cd);
     }
     if (cd->ctype->item_size >= 0)
         return 0;
