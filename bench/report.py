@@ -168,6 +168,40 @@ def markdown(data):
     return "\n".join(lines)
 
 
+SHORT = ["jiffi", "jiffi_release", "ext", "cffi_api", "cffi_abi", "ctypes"]
+SHORT_CASES = ["add", "fma3", "slen", "sum10", "pair_sum", "numpy", "new_struct",
+               "field_read", "callback"]
+
+
+def summary(data):
+    """The small table of the README."""
+    titles = dict(COLUMNS, jiffi="jiffi, GIL kept", jiffi_release="jiffi")
+    m = data["machine"]
+    lines = ["| CPython %s, %s | %s |" % (m["python"], m["date"], " | ".join(
+        titles[p] for p in SHORT)), "|---|" + "--:|" * len(SHORT)]
+    for case in cases.CASES:
+        row = data["results"].get(case[0])
+        if case[0] in SHORT_CASES and row:
+            lines.append("| %s | %s |" % (case[1], " | ".join(
+                cell(row.get(p, {}).get("min"), "%.0f") for p in SHORT)))
+    cdef = data.get("others", {}).get("cdef", {}).get("5000", {})
+    if cdef:
+        lines += ["", "Declaring 5,000 structs and 5,000 functions takes %s ms (cffi: %s ms)." % (
+            cell(cdef.get("jiffi"), "%.1f"), cell(cdef.get("cffi"), "%.0f"))]
+    return "\n".join(lines)
+
+
+def publish(path, text):
+    """Put `text` between the bench marks of a page."""
+    begin, end = "<!-- bench:begin -->", "<!-- bench:end -->"
+    with open(path, encoding="utf-8") as f:
+        page = f.read()
+    head, rest = page.split(begin, 1)
+    tail = rest.split(end, 1)[1]
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(head + begin + "\n" + text.strip("\n") + "\n" + end + tail)
+
+
 # --- the chart ------------------------------------------------------------------
 
 SHOWN = [("jiffi", "#0b7a75"), ("jiffi_release", "#7bc4bf"), ("ext", "#444444"),

@@ -36,6 +36,8 @@ def arguments():
     parser.add_argument("--quick", action="store_true",
                         help="calls only: no cdef, import, memory")
     parser.add_argument("--out", default=os.path.join(ROOT, "build", "bench"))
+    parser.add_argument("--publish", action="store_true",
+                        help="put the tables into README.md and docs/benchmark.md")
     parser.add_argument("--part", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -209,6 +211,12 @@ def main():
                        ("chart.svg", report.chart(data))):
         with open(os.path.join(options.out, name), "w", encoding="utf-8") as f:
             f.write(text + "\n")
+    if options.publish:
+        report.publish(os.path.join(ROOT, "README.md"), report.summary(data))
+        report.publish(os.path.join(ROOT, "docs", "benchmark.md"),
+                       report.markdown(data) + "\n\n![chart](benchmark.svg)")
+        with open(os.path.join(ROOT, "docs", "benchmark.svg"), "w", encoding="utf-8") as f:
+            f.write(report.chart(data) + "\n")
     print(report.markdown(data))
     print("written: %s/{results.json,table.md,chart.svg}" % os.path.relpath(options.out))
     return 0
