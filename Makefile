@@ -62,7 +62,7 @@ fuzz: venv
 	@tests/fuzz/run $(MAX)
 
 fuzz-abi: build
-	@PYTHONPATH=build/dev/python $(VPY) tests/abi/fuzz.py --forever
+	@$(VPY) tests/abi/fuzz.py --objects build/dev --side code,libffi,x64 --count 0
 
 check-layers: venv
 	@$(VPY) tools/layers.py

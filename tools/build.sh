@@ -23,7 +23,7 @@ if [ ! -e "$dir/build.ninja" ]; then
 fi
 log=$root/build/$name.log
 if ! ninja -C "$dir" >"$log" 2>&1; then
-    tail -n 60 "$log" >&2
+    sed -n '/^FAILED/,$p' "$log" | grep -v '^\[' | head -n 80 >&2
     exit 1
 fi
 # Warnings are worth a line even when the build goes well.
