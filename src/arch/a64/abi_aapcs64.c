@@ -40,7 +40,7 @@ static uint32_t homogeneous(const jf_View *v)
         const jf_Leaf *l = &v->leaves[i];
         if (!is_vec_leaf(l) || l->size != part || l->cls != v->leaves[0].cls)
             return 0;
-        n++;
+        n += !l->ghost;
     }
     return n && n <= MAX_HFA && (uint64_t)n * part == v->size ? n : 0;
 }

@@ -42,11 +42,25 @@ static bool is_aligned(const jf_Leaf *l)
     return l->cls == JF_LEAF_BITS || l->size == 0 || l->offset % l->size == 0;
 }
 
+/* Is there nothing to classify? GCC lets two things count that hold no bits: the
+ * type of an array of no elements unless that begins an eightbyte, and that of
+ * a zero-width bit-field which is a member of a union. */
+static bool is_nothing(const jf_Leaf *l)
+{
+    if (l->cls == JF_LEAF_BITS && l->size == 0)
+        return !l->in_union;
+    return l->size == 0 || (l->ghost && l->offset % 8 == 0);
+}
+
 /* Merge the classes of one scalar into those of the value. */
 static void classify_leaf(const jf_Leaf *l, Class cls[2])
 {
     uint32_t first = l->offset / 8;
-    uint32_t last = (l->offset + l->size - 1) / 8;
+    uint32_t last = l->size ? (l->offset + l->size - 1) / 8 : first;
+    if (first > 1 || last > 1) {
+        JF_ASSERT(l->ghost || l->size == 0);
+        return;
+    }
     switch ((jf_LeafClass)l->cls) {
     case JF_LEAF_INT:
     case JF_LEAF_BITS:
@@ -63,7 +77,7 @@ static void classify_leaf(const jf_Leaf *l, Class cls[2])
         cls[first] = merge(cls[first], C_X87);
         cls[last] = merge(cls[last], C_X87UP);
         break;
-    case JF_LEAF_EMPTY:
+    case JF_LEAF_OPEN:
         break;
     }
 }
@@ -72,18 +86,21 @@ static void classify_leaf(const jf_Leaf *l, Class cls[2])
 static void classify(const jf_View *v, Class cls[2])
 {
     cls[0] = cls[1] = C_NONE;
+    if (v->size == 0)
+        return;
     if (v->size > 16) {
         cls[0] = C_MEMORY;
         return;
     }
     for (uint32_t i = 0; i < v->n; i++) {
         const jf_Leaf *l = &v->leaves[i];
+        if (is_nothing(l))
+            continue;
         if (!is_aligned(l)) {
             cls[0] = C_MEMORY;
             return;
         }
-        if (l->size)
-            classify_leaf(l, cls);
+        classify_leaf(l, cls);
     }
     /* step 5, the post-merger clean-up */
     if (cls[1] == C_MEMORY || (cls[1] == C_X87UP && cls[0] != C_X87))

@@ -260,6 +260,11 @@ void x64_call(jf_Buf *b, int r)
     op_rr(b, 0, 0xff, 2, r);
 }
 
+void x64_jmp_reg(jf_Buf *b, int r)
+{
+    op_rr(b, 0, 0xff, 4, r);
+}
+
 /* ModRM 00 xxx 101 is rip-relative, counted from the next instruction (2.2.1.6). */
 void x64_jmp_mem_rip(jf_Buf *b, int32_t disp)
 {

@@ -75,6 +75,7 @@ void x64_pop(jf_Buf *b, int r);
 void x64_ret(jf_Buf *b);
 void x64_leave(jf_Buf *b);
 void x64_call(jf_Buf *b, int r);
+void x64_jmp_reg(jf_Buf *b, int r);
 void x64_jmp_mem_rip(jf_Buf *b, int32_t disp);          /* jmp [rip + disp] */
 void x64_load_rip(jf_Buf *b, int d, int32_t disp);      /* mov d, [rip + disp] */
 void x64_rep_movsb(jf_Buf *b);

@@ -75,13 +75,14 @@ static unsigned regs_of(const jf_Ins *in)
 /* What the first walk over the recipe finds out. */
 typedef struct Survey {
     unsigned used;         /* bits of jf_Reg */
-    uint16_t helper_regs;  /* argument registers some helper takes */
-    uint16_t plan_regs;    /* ... that some PLACE fills */
-    uint16_t saved_placed; /* ... that are placed while a helper runs */
+    uint16_t saved_placed; /* argument registers placed while a helper runs */
+    uint16_t clash[4];     /* by R: argument registers that helper arguments
+                              overwrite before one is read from it */
     uint32_t foreign;      /* index of the first FOREIGN; n: none */
-    bool hot_helper;
-    bool loops; /* some jump goes back */
+    uint32_t hot_helper;   /* index of the first helper in hot code; n: none */
+    bool loops;            /* some jump goes back */
     bool helpers;
+    bool frame_escapes; /* some address in the frame was taken */
 } Survey;
 
 /* Labels placed before the jumps to them make loops. */
@@ -116,86 +117,115 @@ static uint16_t helper_bit(X64Thunk *t, const jf_Ins *in)
     return (uint16_t)(1u << in->c);
 }
 
+/* Argument registers that instruction `in` fills for the foreign call. */
+static uint16_t places_of(const X64Thunk *t, const jf_Ins *in)
+{
+    switch ((jf_Op)in->op) {
+    case JF_OP_PLACE:
+    case JF_OP_PLACEF:
+    case JF_OP_PLACEM:
+        JF_ASSERT(t->plan && in->c < t->plan->n_args);
+        return x64_value_mask(t->plan, in->c);
+    case JF_OP_PLACERET:
+        JF_ASSERT(t->plan && t->plan->sret == JF_SRET_GPR0);
+        return x64_value_mask(t->plan, -1);
+    default:
+        return 0;
+    }
+}
+
+/* One instruction of the walk below; `*placed` and `*args` are what came before. */
+static void survey_one(X64Thunk *t, Survey *s, uint32_t i, bool cold,
+                       uint16_t *placed, uint16_t *args)
+{
+    const jf_Ins *in = &t->r->ins[i];
+    if (in->op == JF_OP_LEA && in->b == JF_FRAME)
+        s->frame_escapes = true;
+    switch ((jf_Op)in->op) {
+    case JF_OP_ARGLEA:
+    case JF_OP_ARG:
+    case JF_OP_ARGF:
+        if (in->b <= JF_R3)
+            s->clash[in->b] |= *args;
+        *args |= helper_bit(t, in);
+        break;
+    case JF_OP_HELPER:
+    case JF_OP_HELPERF:
+        s->saved_placed |= *placed;
+        s->helpers = true;
+        if (!cold && s->hot_helper == t->r->n)
+            s->hot_helper = i;
+        *args = 0;
+        break;
+    case JF_OP_FOREIGN:
+        JF_ASSERT(t->plan);
+        if (s->foreign == t->r->n)
+            s->foreign = i;
+        *placed = 0;
+        break;
+    default:
+        *placed |= places_of(t, in);
+    }
+}
+
 /* Walk in written order; fills placed[], busy[], last_use[]. */
 static Survey survey(X64Thunk *t)
 {
-    Survey s = {.foreign = t->r->n};
+    Survey s = {.foreign = t->r->n, .hot_helper = t->r->n};
     uint16_t placed = 0, args = 0;
-    bool in_args = false, cold = false;
+    bool cold = false;
     for (uint32_t i = 0; i < t->r->n; i++) {
         const jf_Ins *in = &t->r->ins[i];
         t->placed[i] = placed;
-        t->busy[i] = in_args ? args : placed;
+        t->busy[i] = args ? args : placed;
         unsigned regs = regs_of(in);
         s.used |= regs;
         for (int k = 0; k < 4; k++)
             if (regs >> k & 1)
                 t->last_use[k] = i;
-        switch ((jf_Op)in->op) {
-        case JF_OP_COLD:
-        case JF_OP_HOT:
+        if (in->op == JF_OP_COLD || in->op == JF_OP_HOT)
             cold = in->op == JF_OP_COLD;
-            break;
-        case JF_OP_ARG:
-        case JF_OP_ARGLEA:
-        case JF_OP_ARGF:
-            in_args = true;
-            args |= helper_bit(t, in);
-            s.helper_regs |= args;
-            break;
-        case JF_OP_HELPER:
-        case JF_OP_HELPERF:
-            s.saved_placed |= placed;
-            s.hot_helper |= !cold;
-            s.helpers = true;
-            in_args = false;
-            args = 0;
-            break;
-        case JF_OP_PLACE:
-        case JF_OP_PLACEF:
-        case JF_OP_PLACEM:
-            JF_ASSERT(!in_args && t->plan && in->c < t->plan->n_args);
-            placed |= x64_value_mask(t->plan, in->c);
-            break;
-        case JF_OP_PLACERET:
-            JF_ASSERT(!in_args && t->plan && t->plan->sret == JF_SRET_GPR0);
-            placed |= x64_value_mask(t->plan, -1);
-            break;
-        case JF_OP_FOREIGN:
-            JF_ASSERT(t->plan);
-            if (s.foreign == t->r->n)
-                s.foreign = i;
-            placed = 0;
-            break;
-        default:
-            break;
-        }
-        s.plan_regs |= placed;
+        survey_one(t, &s, i, cold, &placed, &args);
     }
     s.loops = has_loops(t);
     return s;
 }
 
-/* A caller-saved register for a light R; -1: none left. Never rdi, rsi, rdx:
- * the thunk's own parameters arrive there. */
-static int light_register(const X64Thunk *t, const Survey *s, uint16_t *taken)
+/* --- registers ----------------------------------------------------------------- */
+
+/* May argument register `g` hold Rk until its last use? Not if a PLACE fills it
+ * before, not if a helper's arguments overwrite it and Rk is read after that,
+ * and not if the last use itself fills it while still reading. */
+static bool may_lend(const X64Thunk *t, const Survey *s, int k, int g)
+{
+    uint32_t last = t->last_use[k];
+    const jf_Ins *in = &t->r->ins[last];
+    unsigned no = t->placed[last] | s->clash[k];
+    if (in->op == JF_OP_PLACEM) {
+        const jf_PlanValue *v = &t->plan->args[in->c];
+        uint32_t size = t->plan->pieces[v->first].size;
+        bool one_load = v->n == 1 && !v->indirect && jf_is_pow2(size);
+        no |= one_load ? 0 : places_of(t, in);
+    }
+    return !(no >> g & 1);
+}
+
+/* A caller-saved register for light Rk, `*taken` by hardware number; -1: none
+ * left. Its own parameter register is best. The other parameters' registers
+ * are not used: the prologue would have to order its moves. */
+static int light_register(X64Thunk *t, const Survey *s, int k, unsigned *taken)
 {
     static const uint8_t scratch[] = {JF_T2, JF_T1};
-    for (size_t k = 0; k < JF_COUNT(scratch); k++) {
-        uint8_t hw = t->hw[scratch[k]];
-        if (!(s->used >> scratch[k] & 1) && !(*taken >> hw & 1)) {
-            *taken |= (uint16_t)(1u << hw);
-            return hw;
-        }
-    }
-    for (int k = X64_N_GPR - 1; k >= 3; k--) {
-        uint8_t hw = x64_arg_gpr[k];
-        if (!((s->plan_regs | s->helper_regs) >> k & 1) && !(*taken >> hw & 1)) {
-            *taken |= (uint16_t)(1u << hw);
-            return hw;
-        }
-    }
-    return -1;
+    int hw = k < 3 && may_lend(t, s, k, k) ? x64_arg_gpr[k] : -1;
+    for (size_t m = 0; m < JF_COUNT(scratch) && hw < 0; m++)
+        if (!(s->used >> scratch[m] & 1) && !(*taken >> t->hw[scratch[m]] & 1))
+            hw = t->hw[scratch[m]];
+    for (int g = X64_N_GPR - 1; g >= 3 && hw < 0; g--)
+        if (may_lend(t, s, k, g) && !(*taken >> x64_arg_gpr[g] & 1))
+            hw = x64_arg_gpr[g];
+    if (hw >= 0)
+        *taken |= 1u << hw;
+    return hw;
 }
 
 static void choose_registers(X64Thunk *t, const Survey *s)
@@ -205,15 +235,16 @@ static void choose_registers(X64Thunk *t, const Survey *s)
     t->hw[JF_T2] = X_R11;
     t->hw[JF_F0] = 8;
     t->hw[JF_F1] = 9;
-    uint16_t taken = 0;
+    unsigned taken = 0;
     for (int k = 0; k < 4; k++) {
         if (!(s->used >> k & 1))
             continue;
-        bool light = !s->loops && !s->hot_helper && t->last_use[k] <= s->foreign;
-        int hw = light ? light_register(t, s, &taken) : -1;
+        bool light = !s->loops && t->last_use[k] <= s->hot_helper &&
+                     t->last_use[k] <= s->foreign;
+        int hw = light ? light_register(t, s, k, &taken) : -1;
         if (hw >= 0) {
             t->is_light |= (uint8_t)(1u << k);
-            for (int g = 3; g < X64_N_GPR; g++)
+            for (int g = 0; g < X64_N_GPR; g++)
                 if (x64_arg_gpr[g] == hw)
                     t->light_mask |= (uint16_t)(1u << g);
         } else {
@@ -321,11 +352,11 @@ static void prologue(X64Thunk *t, unsigned used)
         x64_push(t->b, saved_order[k]);
     grow_stack(t, t->frame - 8u * t->n_saved);
     for (int k = 0; k < 3; k++)
-        if (used >> k & 1)
+        if ((used >> k & 1) && t->hw[k] != params[k])
             x64_mov(t->b, t->hw[k], params[k]);
 }
 
-void x64_epilogue(X64Thunk *t)
+static void leave_frame(X64Thunk *t)
 {
     uint32_t extra = t->frame - 8u * t->n_saved;
     if (extra && !t->n_saved) {
@@ -337,7 +368,22 @@ void x64_epilogue(X64Thunk *t)
             x64_pop(t->b, saved_order[k]);
         x64_pop(t->b, X_RBP);
     }
+}
+
+void x64_epilogue(X64Thunk *t)
+{
+    leave_frame(t);
     x64_ret(t->b);
+}
+
+/* Helper and return in one. */
+static void tail(X64Thunk *t, uint64_t helper)
+{
+    leave_frame(t);
+    x64_const(t->b, X_RAX, helper);
+    x64_jmp_reg(t->b, X_RAX);
+    t->in_args = false;
+    t->flags_reg = -1;
 }
 
 /* --- jumps -------------------------------------------------------------------- */
@@ -393,12 +439,31 @@ static void emit_one(X64Thunk *t, uint32_t i)
     }
 }
 
+static bool is_helper_arg(const jf_Ins *in)
+{
+    return in->op == JF_OP_ARG || in->op == JF_OP_ARGLEA || in->op == JF_OP_ARGF;
+}
+
+/* May the helper call at `i` be a jump? If the result is returned at once and
+ * nobody has been given the address of something in the frame. */
+static bool is_tail(const X64Thunk *t, const Survey *s, uint32_t i)
+{
+    const jf_Ins *in = &t->r->ins[i];
+    if (in->op != JF_OP_HELPER || i + 1 >= t->r->n || s->frame_escapes)
+        return false;
+    for (uint32_t k = i; k-- > 0 && is_helper_arg(&t->r->ins[k]);)
+        if (t->r->ins[k].op == JF_OP_ARGLEA && t->r->ins[k].b == JF_FRAME)
+            return false;
+    const jf_Ins *next = in + 1;
+    return next->op == JF_OP_RETURN && in->a != JF_NOREG && next->b == in->a;
+}
+
 /* Everything, in its order: prologue, hot code, cold code. */
-static void emit_all(X64Thunk *t, unsigned used)
+static void emit_all(X64Thunk *t, const Survey *s)
 {
     t->b->n = t->start;
     t->n_fix = 0;
-    prologue(t, used);
+    prologue(t, s->used);
     for (int round = 0; round < 2; round++) {
         bool cold = false;
         t->flags_reg = -1;
@@ -407,7 +472,11 @@ static void emit_all(X64Thunk *t, unsigned used)
             uint8_t op = t->r->ins[i].op;
             if (op == JF_OP_COLD || op == JF_OP_HOT)
                 cold = op == JF_OP_COLD;
-            else if (cold == (round == 1))
+            else if (cold != (round == 1))
+                continue;
+            else if (is_tail(t, s, i))
+                tail(t, t->r->ins[i++].imm); /* the RETURN goes with it */
+            else
                 emit_one(t, i);
         }
     }
@@ -459,10 +528,10 @@ static jf_Status encode(const jf_Recipe *r, const jf_Plan *plan, jf_Buf *out,
     if (!t.error) {
         choose_registers(&t, &s);
         choose_frame(&t, &s);
-        emit_all(&t, s.used);
+        emit_all(&t, &s);
         if (!out->failed) {
             shorten(&t);
-            emit_all(&t, s.used);
+            emit_all(&t, &s);
             patch(&t);
         }
     }

@@ -8,10 +8,11 @@
  * in long copies) is the encoder's own. An R lives in one of two ways:
  *
  *   saved   in rbx, r12, r13, r14, in order of first use; kept by the prologue
- *   light   in a register nobody else wants (an unused T, or an argument
- *           register that the plan and the helpers leave alone), stored before
- *           and loaded after each helper call; only for an R that is not needed
- *           after FOREIGN, in a recipe without loops and hot helpers
+ *   light   in a caller-saved register that nothing overwrites before the R's
+ *           last use (its own parameter register, an unused T, an argument
+ *           register), stored before and loaded after each helper call; only
+ *           for an R that is not needed after FOREIGN or after a helper in hot
+ *           code, in a recipe without loops
  *
  * Frame, from high to low addresses:
  *

@@ -15,11 +15,12 @@
  * that replace only the low byte or word. `d` is not the base of `m`. */
 static void load_piece(X64Thunk *t, int d, X64Mem m, uint32_t size, uint8_t extend)
 {
-    JF_ASSERT(size >= 1 && size <= 8 && d != m.base);
+    JF_ASSERT(size >= 1 && size <= 8);
     if (size == 1 || size == 2 || size == 4 || size == 8) {
         x64_load(t->b, d, m, (int)size, extend == JF_EXT_SIGN);
         return;
     }
+    JF_ASSERT(d != m.base);
     uint32_t rest = size == 3 ? 1 : size - 4;
     X64Mem at = m;
     at.off += (int32_t)rest;
@@ -146,6 +147,13 @@ static void place_memory(X64Thunk *t, uint32_t i)
     }
 }
 
+static void store_wide(X64Thunk *t, X64Mem m, uint64_t imm)
+{
+    x64_store_imm(t->b, m, (int32_t)(uint32_t)imm, 4);
+    m.off += 4;
+    x64_store_imm(t->b, m, (int32_t)(uint32_t)(imm >> 32), 4);
+}
+
 static void place_scalar(X64Thunk *t, const jf_Ins *in)
 {
     const jf_PlanValue *v = &t->plan->args[in->c];
@@ -158,11 +166,11 @@ static void place_scalar(X64Thunk *t, const jf_Ins *in)
     else if (in->b == JF_NOREG && x64_fits32((int64_t)in->imm))
         x64_store_imm(t->b, to, (int32_t)(int64_t)in->imm, 8);
     else if (in->b == JF_NOREG)
-        t->error = "a wide constant placed on the stack";
-    else if (p->place == JF_IN_GPR)
-        x64_mov(t->b, x64_arg_gpr[p->reg], t->hw[in->b]);
-    else
+        store_wide(t, to, in->imm);
+    else if (p->place == JF_ON_STACK)
         x64_store(t->b, to, t->hw[in->b], 8);
+    else if (t->hw[in->b] != x64_arg_gpr[p->reg])
+        x64_mov(t->b, x64_arg_gpr[p->reg], t->hw[in->b]);
 }
 
 static void place_float(X64Thunk *t, const jf_Ins *in)
@@ -247,7 +255,7 @@ static void helper_argument(X64Thunk *t, const jf_Ins *in)
         x64_lea(t->b, d, x64_operand(t, in->b, in->off));
     } else if (in->b == JF_NOREG) {
         x64_const(t->b, d, in->imm);
-    } else {
+    } else if (d != t->hw[in->b]) {
         x64_mov(t->b, d, t->hw[in->b]);
     }
 }
