@@ -119,8 +119,8 @@ static int is_ext(const CDataObject *cd)
 
 Py_ssize_t jpy_array_length(CDataObject *cd)
 {
-    if (!CType_IsOpen(cd->ctype))
-        return (Py_ssize_t)cd->ctype->type->length;
+    if (cd->ctype->length >= 0)
+        return cd->ctype->length;
     return is_ext(cd) ? ((CDataExt *)cd)->length : CDATA_LENGTH(cd);
 }
 

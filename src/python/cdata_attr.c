@@ -88,6 +88,8 @@ PyObject *jpy_cdata_getattro(PyObject *self, PyObject *name)
             jpy_null_deref(cd);
             return NULL;
         }
+        if (V_IS_PLAIN(f->code) && f->bits < 0)
+            return jpy_load(f->code, cd->data + f->offset);
         if (f->shift == SHIFT_EMPTY_ARRAY)
             return get_open(cd, f);
         return jpy_field_get(ct->st, f, cd->data,

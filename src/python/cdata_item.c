@@ -24,9 +24,14 @@ static int index_of(PyObject *key, Py_ssize_t *i)
     return *i == -1 && PyErr_Occurred() ? -1 : 0;
 }
 
+static inline Py_ssize_t length_of(CDataObject *cd)
+{
+    return cd->ctype->length >= 0 ? cd->ctype->length : jpy_array_length(cd);
+}
+
 static int check_array(CDataObject *cd, Py_ssize_t i)
 {
-    Py_ssize_t n = jpy_array_length(cd);
+    Py_ssize_t n = length_of(cd);
     if (i >= 0 && i < n)
         return 0;
     if (i < 0)
@@ -217,6 +222,12 @@ static int set_slice(CDataObject *cd, PyObject *key, PyObject *value)
 PyObject *jpy_cdata_subscript(PyObject *self, PyObject *key)
 {
     CDataObject *cd = (CDataObject *)self;
+    Py_ssize_t i;
+    /* The everyday case: a number out of an array of numbers. */
+    if (V_IS_PLAIN(cd->ctype->item_code) && cd->ctype->code == V_ARRAY &&
+        PyLong_CheckExact(key) && jpy_long_small(key, &i) && i >= 0 &&
+        i < length_of(cd))
+        return jpy_load(cd->ctype->item_code, cd->data + i * cd->ctype->item_size);
     if (PySlice_Check(key))
         return get_slice(cd, key);
     char *p = item_address(cd, key);

@@ -30,15 +30,60 @@ CDataExt *jpy_ext_new(CTypeObject *ct, char *data, ExtKind ext)
     return x;
 }
 
+/* A view of memory that a plain cdata owns. That leads nowhere, so no cycle can
+ * pass through it and the collector need not know; and as p[0].x makes one every
+ * time, dead ones are kept for the next. */
+static PyObject *light_view(CTypeObject *ct, char *data, PyObject *owner)
+{
+    State *st = ct->st;
+    CDataExt *x = st->free_views;
+    if (x) {
+        st->free_views = (CDataExt *)x->base.data;
+        st->n_free_views--;
+        PyObject_Init((PyObject *)x, st->cdata_ext_type);
+        Py_INCREF(ct);
+        x->base.ctype = ct;
+        x->base.data = data;
+        x->length = 0;
+    } else {
+        x = ext_alloc(ct, data, EXT_VIEW);
+        if (!x)
+            return NULL;
+    }
+    x->owner = Py_NewRef(owner);
+    return (PyObject *)x;
+}
+
+/* Keep a dead light view; 0 if there are enough. */
+static int keep_view(CDataExt *x, State *st)
+{
+    enum { MAX_FREE_VIEWS = 32 };
+    if (st->n_free_views == MAX_FREE_VIEWS || !JPY_REUSES_GC_OBJECTS)
+        return 0;
+    x->base.data = (char *)st->free_views;
+    x->base.weakrefs = NULL;
+    st->free_views = x;
+    st->n_free_views++;
+    return 1;
+}
+
+void jpy_views_drop(State *st)
+{
+    while (st->free_views) {
+        CDataExt *x = st->free_views;
+        st->free_views = (CDataExt *)x->base.data;
+        PyObject_GC_Del(x);
+    }
+    st->n_free_views = 0;
+}
+
 PyObject *jpy_cdata_view(CTypeObject *ct, char *data, PyObject *owner)
 {
-    CDataExt *x = ext_alloc(ct, data, EXT_VIEW);
-    if (!x)
-        return NULL;
-    x->owner = Py_NewRef(owner);
-    /* A plain cdata leads nowhere: no cycle can pass through it. */
-    if (!Py_IS_TYPE(owner, ct->st->cdata_type))
-        PyObject_GC_Track(x);
+    if (Py_IS_TYPE(owner, ct->st->cdata_type))
+        return light_view(ct, data, owner);
+    CDataExt *x = jpy_ext_new(ct, data, EXT_VIEW);
+    if (x)
+        x->owner = Py_NewRef(owner);
     return (PyObject *)x;
 }
 
@@ -305,6 +350,9 @@ void jpy_ext_dealloc(PyObject *self)
 {
     CDataExt *x = (CDataExt *)self;
     PyTypeObject *tp = Py_TYPE(x);
+    CTypeObject *ct = x->base.ctype;
+    bool light = x->ext == EXT_VIEW && !PyObject_GC_IsTracked(self);
+    bool calls = x->ext == EXT_GC || x->ext == EXT_ALLOC;
     PyObject_GC_UnTrack(x);
     if (x->base.weakrefs)
         PyObject_ClearWeakRefs(self);
@@ -313,12 +361,12 @@ void jpy_ext_dealloc(PyObject *self)
         PyBuffer_Release(x->view);
         PyMem_Free(x->view);
     }
-    Py_DECREF(x->base.ctype);
-    bool calls = x->ext == EXT_GC || x->ext == EXT_ALLOC;
-    PyObject_GC_Del(x);
+    if (!light || !keep_view(x, ct->st))
+        PyObject_GC_Del(x);
     if (!calls)
         Py_CLEAR(destructor);
     destroy(destructor, owner);
+    Py_DECREF(ct);
     Py_DECREF(tp);
 }
 

@@ -244,6 +244,14 @@ static inline PyObject *jpy_weakref_get(PyObject *ref)
 #endif
 }
 
+/* May a dead object of the collector's be kept and made alive again? Not where
+ * threads share the allocator's lists without a lock, or all objects are listed. */
+#if defined(Py_GIL_DISABLED) || defined(Py_TRACE_REFS)
+#define JPY_REUSES_GC_OBJECTS 0
+#else
+#define JPY_REUSES_GC_OBJECTS 1
+#endif
+
 /* --- hashes, files, modules -------------------------------------------------------- */
 
 static inline Py_hash_t jpy_hash_pointer(const void *p)

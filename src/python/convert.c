@@ -19,8 +19,8 @@ static PyObject *load_bool(const char *data)
     return NULL;
 }
 
-/* The codes that need no ctype. LONG: one flat switch. */
-static PyObject *load_scalar(uint8_t code, const char *data)
+/* LONG: one flat switch over the codes that need no ctype. */
+PyObject *jpy_load(uint8_t code, const char *data)
 {
     int8_t i8;
     uint8_t u8;
@@ -128,9 +128,9 @@ PyObject *jpy_to_object(CTypeObject *ct, char *data, PyObject *owner)
             return NULL;
         if (ct->code == V_UNKNOWN)
             break;
-        return load_scalar(ct->code, data);
+        return jpy_load(ct->code, data);
     default:
-        return load_scalar(ct->code, data);
+        return jpy_load(ct->code, data);
     }
     PyErr_Format(PyExc_TypeError, "cdata '%s' is opaque", jpy_cname(ct));
     return NULL;
@@ -141,8 +141,8 @@ PyObject *jpy_field_get(State *st, FieldInfo *f, char *record, PyObject *owner)
     char *data = record + f->offset;
     if (f->bits >= 0)
         return jpy_bits_get(f, record);
-    if (V_IS_PRIM(f->code) && f->code != V_LDOUBLE && f->code != V_F128)
-        return load_scalar(f->code, data);
+    if (V_IS_PLAIN(f->code))
+        return jpy_load(f->code, data);
     CTypeObject *ct = jpy_field_type(st, f);
     return ct ? jpy_to_object(ct, data, owner) : NULL;
 }
@@ -430,9 +430,8 @@ int jpy_item_set(CTypeObject *ct, char *data, PyObject *value)
 
 PyObject *jpy_item_get(CTypeObject *ct, char *data, PyObject *owner)
 {
-    uint8_t code = ct->item_code;
-    if (V_IS_PRIM(code) && code != V_LDOUBLE && code != V_F128)
-        return load_scalar(code, data);
+    if (V_IS_PLAIN(ct->item_code))
+        return jpy_load(ct->item_code, data);
     CTypeObject *item = jpy_item(ct);
     return item ? jpy_to_object(item, data, owner) : NULL;
 }

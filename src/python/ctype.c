@@ -100,6 +100,8 @@ static void fill_facts(CTypeObject *ct)
     const jf_Type *to = t->to->canon;
     ct->item_code = jpy_code_of(ct->st, to);
     ct->item_size = known_size(to);
+    if (ct->code == V_ARRAY)
+        ct->length = t->length > PY_SSIZE_T_MAX ? -1 : (Py_ssize_t)t->length;
     ct->is_data_ptr = t->kind == JF_PTR && to->kind != JF_FUNC;
     ct->is_byte_ptr = t->kind == JF_PTR && ct->item_size == 1 &&
                       (V_IS_INT(ct->item_code) || ct->item_code == V_CHAR);
@@ -135,15 +137,30 @@ CTypeObject *jpy_ctype_steal(State *st, jf_Type *t)
     return ct;
 }
 
+/* Remember `made` in its item's `place` until one of them goes. */
+static CTypeObject *remember(CTypeObject *item, CTypeObject **place,
+                             CTypeObject *made)
+{
+    if (made && jpy_item(made) == item)
+        *place = made;
+    return made;
+}
+
 CTypeObject *jpy_pointer_to(CTypeObject *ct)
 {
-    return jpy_ctype_steal(ct->st, jf_type_pointer(ct->st->universe, ct->type, 0));
+    if (ct->pointer)
+        return (CTypeObject *)Py_NewRef((PyObject *)ct->pointer);
+    jf_Type *t = jf_type_pointer(ct->st->universe, ct->type, 0);
+    return remember(ct, &ct->pointer, jpy_ctype_steal(ct->st, t));
 }
 
 CTypeObject *jpy_array_of(CTypeObject *ct, uint64_t length)
 {
-    return jpy_ctype_steal(ct->st,
-                           jf_type_array(ct->st->universe, ct->type, length, 0));
+    if (ct->open && length == JF_UNKNOWN)
+        return (CTypeObject *)Py_NewRef((PyObject *)ct->open);
+    jf_Type *t = jf_type_array(ct->st->universe, ct->type, length, 0);
+    CTypeObject *made = jpy_ctype_steal(ct->st, t);
+    return length == JF_UNKNOWN ? remember(ct, &ct->open, made) : made;
 }
 
 CTypeObject *jpy_item(CTypeObject *ct)
@@ -265,6 +282,10 @@ static int ctype_clear(CTypeObject *ct)
             Py_CLEAR(ct->fields->items[i].ctype);
     else
         ct->fields = NULL;
+    if (ct->item && ct->item->pointer == ct)
+        ct->item->pointer = NULL;
+    if (ct->item && ct->item->open == ct)
+        ct->item->open = NULL;
     Py_CLEAR(ct->item);
     return 0;
 }

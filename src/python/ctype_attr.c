@@ -132,15 +132,13 @@ static PyObject *enum_dicts(CTypeObject *ct)
     const jf_EnumInfo *e = ct->type->u.en;
     bool is_signed = ct->type->flags & JF_T_SIGNED;
     PyObject *names = PyDict_New(), *values = PyDict_New(), *pair = NULL;
-    uint32_t n = e->n_items;
-    if (!names || !values)
-        n = 0;
-    while (n--) {
-        int64_t v = e->items[n].value;
+    uint32_t n = names && values ? e->n_items : 0;
+    for (uint32_t i = 0; i < n; i++) {
+        int64_t v = e->items[i].value;
         PyObject *value = is_signed ? PyLong_FromLongLong(v)
                                     : PyLong_FromUnsignedLongLong((uint64_t)v);
-        PyObject *name = PyUnicode_FromString(e->items[n].name);
-        int bad = !value || !name || PyDict_SetItem(names, value, name) ||
+        PyObject *name = PyUnicode_FromString(e->items[i].name);
+        int bad = !value || !name || !PyDict_SetDefault(names, value, name) ||
                   PyDict_SetItem(values, name, value);
         Py_XDECREF(value);
         Py_XDECREF(name);

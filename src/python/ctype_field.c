@@ -6,10 +6,6 @@
  */
 #include "python/jpy.h"
 
-#include <string.h>
-
-#include "core/base/bits.h"
-
 /* --- building ------------------------------------------------------------------ */
 
 /* How many members are seen, anonymous ones lifted. */
@@ -73,11 +69,6 @@ static int fill(State *st, FieldTable *t, const jf_Type *rec, uint64_t base,
     return 0;
 }
 
-static uint32_t cell_of(const FieldTable *t, const PyObject *name)
-{
-    return jf_hash_word(0, (uintptr_t)name) & t->mask;
-}
-
 static int index_names(FieldTable *t)
 {
     t->by_name = PyDict_New();
@@ -89,10 +80,11 @@ static int index_names(FieldTable *t)
         Py_XDECREF(number);
         if (bad)
             return -1;
-        uint32_t c = cell_of(t, t->items[i].name);
-        while (t->cells[c])
+        uint32_t c = jpy_field_cell(t, t->items[i].name);
+        while (t->cells[c].name)
             c = (c + 1) & t->mask;
-        t->cells[c] = i + 1;
+        t->cells[c].name = t->items[i].name;
+        t->cells[c].field = &t->items[i];
     }
     return 0;
 }
@@ -155,11 +147,12 @@ FieldTable *jpy_fields(CTypeObject *ct)
     return ct->fields;
 }
 
-FieldInfo *jpy_field_find(FieldTable *t, PyObject *name)
+FieldInfo *jpy_field_search(FieldTable *t, PyObject *name)
 {
-    for (uint32_t c = cell_of(t, name); t->cells[c]; c = (c + 1) & t->mask)
-        if (t->items[t->cells[c] - 1].name == name)
-            return &t->items[t->cells[c] - 1];
+    for (uint32_t c = jpy_field_cell(t, name); t->cells[c].name;
+         c = (c + 1) & t->mask)
+        if (t->cells[c].name == name)
+            return t->cells[c].field;
     if (PyUnicode_CheckExact(name) && PyUnicode_CHECK_INTERNED(name))
         return NULL; /* equal interned strings are the same string */
     PyObject *number = PyDict_GetItemWithError(t->by_name, name);

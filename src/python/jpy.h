@@ -50,6 +50,9 @@ typedef struct State {
     struct CTypeObject *char_array; /* char[] */
     struct CTypeObject *type_int;
     PyObject *null;            /* ffi.NULL: <cdata 'void *' NULL> */
+    struct HandleTable *handles; /* ffi.new_handle: ffi_handle.c; NULL until used */
+    struct CDataExt *free_views; /* a few dead views, chained by their data */
+    unsigned n_free_views;
     struct Temp *free_temps;   /* a few blocks kept for jpy_pointer_argument */
     unsigned n_free_temps;
 } State;
@@ -59,6 +62,7 @@ static inline State *jpy_state(PyObject *module)
     return *(State **)PyModule_GetState(module);
 }
 void jpy_state_unref(State *st);
+void jpy_views_drop(State *st); /* free st->free_views */
 
 /* --- ctype.c ------------------------------------------------------------------ */
 
@@ -82,6 +86,8 @@ typedef enum Code {
 #define V_IS_FLOAT(c) ((c) >= V_F16 && (c) <= V_F128)
 #define V_IS_COMPLEX(c) ((c) >= V_CF32 && (c) <= V_CLDOUBLE)
 #define V_IS_PRIM(c) ((c) >= V_BOOL && (c) <= V_CLDOUBLE)
+/* Becomes a Python number or string without a ctype. */
+#define V_IS_PLAIN(c) (V_IS_PRIM(c) && (c) != V_LDOUBLE && (c) != V_F128)
 
 typedef struct FieldTable FieldTable;
 
@@ -96,6 +102,9 @@ typedef struct CTypeObject {
     Py_ssize_t item_size; /* PTR, ARRAY, VECTOR: bytes of an item; -1 unknown */
     struct CTypeObject *item; /* owned; of PTR, ARRAY, VECTOR, at first need:
                                  jpy_item(); NULL until then */
+    struct CTypeObject *pointer; /* weak: the pointer to this and the open array */
+    struct CTypeObject *open;    /* of this, while they live; they hold `item` */
+    Py_ssize_t length;   /* ARRAY, VECTOR: items; -1 for an open array */
     FieldTable *fields;  /* records: owned; PTR to record: item's; NULL until
                             first needed: jpy_fields() */
     uint8_t code;        /* Code of a value of this type */
@@ -168,11 +177,16 @@ typedef struct FieldInfo {
     uint8_t quals;       /* JF_Q_* of the member */
 } FieldInfo;
 
+typedef struct FieldCell {
+    PyObject *name;      /* NULL: empty */
+    FieldInfo *field;
+} FieldCell;
+
 struct FieldTable {
     FieldInfo *items;    /* in order of declaration; owned */
+    FieldCell *cells;    /* by address of the interned name; mask + 1 of them */
     uint32_t n;
-    uint32_t mask;       /* cells - 1 */
-    uint32_t *cells;     /* by address of the interned name: index + 1, or 0 */
+    uint32_t mask;
     PyObject *by_name;   /* dict: name -> index, for names not interned */
     uint8_t flex;        /* an open array at the end, however deep */
 };
@@ -181,7 +195,16 @@ struct FieldTable {
  * NULL without when the type is opaque (or no record at all). */
 FieldTable *jpy_fields(CTypeObject *ct);
 /* NULL without exception when there is no such field. */
-FieldInfo *jpy_field_find(FieldTable *t, PyObject *name);
+FieldInfo *jpy_field_search(FieldTable *t, PyObject *name);
+static inline uint32_t jpy_field_cell(const FieldTable *t, const PyObject *name)
+{
+    return (uint32_t)((uintptr_t)name >> 4 ^ (uintptr_t)name >> 12) & t->mask;
+}
+static inline FieldInfo *jpy_field_find(FieldTable *t, PyObject *name)
+{
+    const FieldCell *c = &t->cells[jpy_field_cell(t, name)];
+    return c->name == name ? c->field : jpy_field_search(t, name);
+}
 CTypeObject *jpy_field_type(State *st, FieldInfo *f); /* borrowed */
 void jpy_fields_free(FieldTable *t);
 /* A jiffi.CField of this member. */
@@ -277,6 +300,8 @@ int jpy_init_cdata(State *st, PyObject *module);
  * structs and arrays the result refers to `data` (and keeps `owner`, may be
  * NULL). */
 PyObject *jpy_to_object(CTypeObject *ct, char *data, PyObject *owner);
+/* The same for scalars that need no ctype: V_IS_PLAIN. */
+PyObject *jpy_load(uint8_t code, const char *data);
 /* Python to C, as in `p[0] = value`; 0, or -1 with an exception. */
 int jpy_from_object(CTypeObject *ct, char *data, PyObject *value);
 /* Array initialiser (list, tuple, bytes, str, cdata) into memory for `length`
@@ -372,6 +397,13 @@ typedef struct FFIObject {
  * (not pointers) are refused unless `allow_func`. */
 CTypeObject *jpy_ffi_type(FFIObject *ffi, PyObject *str_or_ctype, int allow_func);
 int jpy_init_ffi(State *st, PyObject *module);
+
+/* --- ffi_handle.c ---------------------------------------------------------------------- */
+
+typedef struct HandleTable HandleTable;
+/* An EXT_HANDLE cdata dies: nobody may find its object any more. */
+void jpy_handle_gone(CDataExt *x);
+void jpy_handles_free(State *st);
 
 /* --- lib.c --------------------------------------------------------------------------------- */
 

@@ -11,6 +11,8 @@ void jpy_state_unref(State *st)
         return;
     while (st->free_temps)
         jpy_temp_drop(st);
+    jpy_views_drop(st);
+    jpy_handles_free(st);
     /* A group still alive belongs to an FFI that the collector takes later;
      * then the universe has to stay for it. */
     if (st->universe->n_groups)
