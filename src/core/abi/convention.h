@@ -18,7 +18,7 @@ typedef enum jf_LeafClass {
     JF_LEAF_X87,    /* 80-bit long double */
     JF_LEAF_VECTOR, /* vector_size */
     JF_LEAF_BITS,   /* the bytes a bit-field touches; size 0 for width 0 */
-    JF_LEAF_EMPTY   /* an array of no elements; `of` tells of what */
+    JF_LEAF_OPEN    /* a flexible array; size 0 */
 } jf_LeafClass;
 
 typedef struct jf_Leaf {
@@ -26,7 +26,9 @@ typedef struct jf_Leaf {
     uint32_t size;    /* bytes */
     uint8_t cls;      /* jf_LeafClass */
     bool named;       /* false: an unnamed bit-field */
-    uint32_t align;   /* natural alignment of the scalar, bytes */
+    bool in_union;    /* BITS: a direct member of a union */
+    bool ghost;       /* scalar of an array of no elements: it is not there, but
+                         compilers look at its type */
 } jf_Leaf;
 
 /* Values up to this size are flattened; no convention looks inside others. */

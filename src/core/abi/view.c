@@ -8,14 +8,26 @@
 
 #include "core/base/bits.h"
 
-static void put(jf_PlanMaker *m, jf_Leaf leaf)
+/* One walk over one value. */
+typedef struct Walk {
+    jf_PlanMaker *m;
+    bool ghost; /* inside an array of no elements */
+} Walk;
+
+static bool same_leaf(const jf_Leaf *a, const jf_Leaf *b)
 {
-    for (uint32_t i = 0; i < m->n_leaves; i++) {
-        const jf_Leaf *l = &m->leaves[i];
-        if (l->offset == leaf.offset && l->size == leaf.size &&
-            l->cls == leaf.cls && l->named == leaf.named && l->align == leaf.align)
+    return a->offset == b->offset && a->size == b->size && a->cls == b->cls &&
+           a->named == b->named && a->in_union == b->in_union &&
+           a->ghost == b->ghost;
+}
+
+static void put(Walk *w, jf_Leaf leaf)
+{
+    jf_PlanMaker *m = w->m;
+    leaf.ghost = w->ghost;
+    for (uint32_t i = 0; i < m->n_leaves; i++)
+        if (same_leaf(&m->leaves[i], &leaf))
             return; /* a union says it again */
-    }
     if (m->n_leaves == m->cap_leaves) {
         uint32_t cap = m->cap_leaves ? m->cap_leaves * 2 : 32;
         jf_Leaf *p = jf_realloc(m->leaves, cap * sizeof *p);
@@ -29,68 +41,97 @@ static void put(jf_PlanMaker *m, jf_Leaf leaf)
     m->leaves[m->n_leaves++] = leaf;
 }
 
-static void put_scalar(jf_PlanMaker *m, const jf_Type *t, uint32_t offset,
+static void put_scalar(Walk *w, const jf_Type *t, uint32_t offset,
                        jf_LeafClass cls)
 {
-    uint32_t size = (uint32_t)t->size;
-    put(m, (jf_Leaf){offset, size, (uint8_t)cls, true, t->align});
+    put(w, (jf_Leaf){.offset = offset,
+                     .size = (uint32_t)t->size,
+                     .cls = (uint8_t)cls,
+                     .named = true});
 }
 
-static jf_LeafClass float_class(const jf_PlanMaker *m, const jf_Type *t)
+static jf_LeafClass float_class(const Walk *w, const jf_Type *t)
 {
     bool is_long = t->prim == JF_P_LDOUBLE || t->prim == JF_P_FLOAT64X;
-    return is_long && m->target->ldouble_is_x87 ? JF_LEAF_X87 : JF_LEAF_FLOAT;
+    return is_long && w->m->target->ldouble_is_x87 ? JF_LEAF_X87 : JF_LEAF_FLOAT;
 }
 
-static void walk(jf_PlanMaker *m, const jf_Type *t, uint32_t offset);
+static void walk(Walk *w, const jf_Type *t, uint32_t offset);
 
-static void walk_field(jf_PlanMaker *m, const jf_Field *f, uint32_t offset)
+/* GCC takes a bit-field for an ordinary integer of `bytes` bytes, which must be
+ * aligned to count, where it fills one that is in its place (c.f. its
+ * DECL_BIT_FIELD); in a union, always. 0: it remains a bit-field. */
+static uint32_t whole_bytes(const jf_Field *f, const jf_Type *rec)
+{
+    uint64_t w = (uint64_t)f->bits, at = f->offset * 8 + f->bit_shift;
+    bool packed = f->packed || (rec->u.rec->flags & JF_R_PACKED);
+    if (!w)
+        return 0;
+    if (rec->kind == JF_UNION)
+        return w <= 8 ? 1 : w <= 16 ? 2 : w <= 32 ? 4 : 8;
+    if (!jf_is_pow2(w) || w < 8 || at % w || (packed && w > 8))
+        return 0;
+    return (uint32_t)w / 8;
+}
+
+static void walk_field(Walk *w, const jf_Field *f, const jf_Type *rec,
+                       uint32_t offset)
 {
     offset += (uint32_t)f->offset;
     if (f->bits < 0) {
-        walk(m, f->type, offset);
+        walk(w, f->type, offset);
         return;
     }
     uint32_t first = f->bit_shift / 8u;
     uint32_t end = f->bits ? (f->bit_shift + (uint32_t)f->bits + 7) / 8 : first;
-    put(m,
-        (jf_Leaf){offset + first, end - first, JF_LEAF_BITS, f->name != NULL, 1});
+    uint32_t whole = whole_bytes(f, rec);
+    put(w, (jf_Leaf){.offset = offset + first,
+                     .size = whole ? whole : end - first,
+                     .cls = whole ? JF_LEAF_INT : JF_LEAF_BITS,
+                     .named = f->name != NULL,
+                     .in_union = rec->kind == JF_UNION});
 }
 
-static void walk_array(jf_PlanMaker *m, const jf_Type *t, uint32_t offset)
+static void walk_array(Walk *w, const jf_Type *t, uint32_t offset)
 {
-    uint64_t n = t->length == JF_UNKNOWN ? 0 : t->length;
-    if (n == 0 || t->to->size == 0) {
-        put(m, (jf_Leaf){offset, 0, JF_LEAF_EMPTY, true, t->to->align});
+    if (t->length == JF_UNKNOWN) {
+        put(w, (jf_Leaf){.offset = offset, .cls = JF_LEAF_OPEN, .named = true});
         return;
     }
+    bool ghost = w->ghost;
+    w->ghost = ghost || t->length == 0;
+    uint64_t n = t->length == 0 || t->to->size == 0 ? 1 : t->length;
     for (uint64_t i = 0; i < n; i++)
-        walk(m, t->to, offset + (uint32_t)(i * t->to->size));
+        walk(w, t->to, offset + (uint32_t)(i * t->to->size));
+    w->ghost = ghost;
 }
 
-static void walk(jf_PlanMaker *m, const jf_Type *t, uint32_t offset)
+static void walk(Walk *w, const jf_Type *t, uint32_t offset)
 {
     switch ((jf_Kind)t->kind) {
     case JF_ARRAY:
-        walk_array(m, t, offset);
+        walk_array(w, t, offset);
         break;
     case JF_STRUCT:
     case JF_UNION:
+        /* of what is not there only small parts can matter */
+        if (w->ghost && t->size > JF_VIEW_MAX)
+            break;
         for (uint32_t i = 0; i < t->u.rec->n_fields; i++)
-            walk_field(m, &t->u.rec->fields[i], offset);
+            walk_field(w, &t->u.rec->fields[i], t, offset);
         break;
     case JF_FLOAT:
-        put_scalar(m, t, offset, float_class(m, t));
+        put_scalar(w, t, offset, float_class(w, t));
         break;
     case JF_COMPLEX:
-        put_scalar(m, t->to, offset, float_class(m, t->to));
-        put_scalar(m, t->to, offset + (uint32_t)t->to->size, float_class(m, t->to));
+        put_scalar(w, t->to, offset, float_class(w, t->to));
+        put_scalar(w, t->to, offset + (uint32_t)t->to->size, float_class(w, t->to));
         break;
     case JF_VECTOR:
-        put_scalar(m, t, offset, JF_LEAF_VECTOR);
+        put_scalar(w, t, offset, JF_LEAF_VECTOR);
         break;
     default:
-        put_scalar(m, t, offset, JF_LEAF_INT);
+        put_scalar(w, t, offset, JF_LEAF_INT);
         break;
     }
 }
@@ -126,8 +167,9 @@ bool jf_view_make(jf_PlanMaker *m, const jf_Type *t, jf_View *v)
                    .align = t->align,
                    .inner = inner_align(t),
                    .aggregate = jf_is_record(t)};
+    Walk w = {m, false};
     if (t->size <= JF_VIEW_MAX)
-        walk(m, t, 0);
+        walk(&w, t, 0);
     v->leaves = m->leaves;
     v->n = m->n_leaves;
     return !m->failed;

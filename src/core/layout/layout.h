@@ -24,4 +24,19 @@ jf_Status jf_layout(const jf_Target *target, jf_Type *t, jf_Diag *d);
 jf_Status jf_layout_flexible(const jf_Target *target, jf_Type *t,
                              uint64_t items, uint64_t *bytes, jf_Diag *d);
 
+/* --- bit-fields --------------------------------------------------------------
+ *
+ * A bit-field of `bits` bits begins `bit_shift` bits above the low end of the
+ * byte at `offset`. Where it can be, `offset` is that of the unit of its type,
+ * aligned as the type is in this record, and bit_shift + bits <= 8 * size. A
+ * packed one that straddles every such unit has the offset of its first byte
+ * and bit_shift < 8: with 64 bits it then lies in nine bytes. The unit of a
+ * packed one may reach beyond the record. So front ends use these two, which
+ * touch only bytes that hold bits of the field; `f->bits` is 1 to 64. */
+
+/* The value, sign-extended to 64 bits where the type is signed. */
+uint64_t jf_bits_read(const void *record, const jf_Field *f);
+/* Store the low f->bits bits of `value`; the other bits stay. */
+void jf_bits_write(void *record, const jf_Field *f, uint64_t value);
+
 #endif

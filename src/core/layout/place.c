@@ -121,7 +121,8 @@ static void place_bits_gnu(Place *p, jf_Field *f)
     uint32_t want = cap(p, f->align ? f->align : 1);
     if (f->align)
         align_to(p, want);
-    if (!is_packed(p, f)) {
+    bool tight = is_packed(p, f) || p->rec->pack; /* then units do not matter */
+    if (!tight) {
         uint64_t into = (p->bytes % a) * 8 + p->bit;
         uint64_t units = (into + (uint64_t)f->bits + a * 8 - 1) / (a * 8);
         if (units > f->type->size / a)
@@ -131,7 +132,7 @@ static void place_bits_gnu(Place *p, jf_Field *f)
         grow_align(p, a);
         grow_align(p, want);
     }
-    set_unit(p, f, is_packed(p, f) ? 1 : a);
+    set_unit(p, f, tight ? 1 : a);
     advance(p, 0, (uint64_t)f->bits);
 }
 
@@ -150,16 +151,13 @@ static void end_run(Place *p)
  * while there is room. A zero-width one ends a run, and does nothing elsewhere. */
 static void place_bits_ms(Place *p, jf_Field *f)
 {
-    uint32_t a = is_packed(p, f) ? 1 : f->type->align;
-    if (f->align > a)
-        a = f->align;
-    a = cap(p, a);
+    uint32_t natural = f->align > f->type->align ? f->align : f->type->align;
+    uint32_t a = cap(p, is_packed(p, f) ? 1 : natural);
     if (f->bits == 0) {
         if (p->after_bits) {
             end_run(p);
-            a = cap(p, f->type->align);
             align_to(p, a);
-            grow_align(p, a);
+            grow_align(p, cap(p, f->type->align)); /* packed or not */
         }
         p->after_bits = false;
         f->offset = p->bytes;
@@ -200,7 +198,9 @@ static void place_one(Place *p, jf_Field *f)
         place_bits_gnu(p, f);
     }
     if (p->is_union) {
-        end_run(p);
+        p->run_size = 0; /* and the rest of its unit is not used up */
+        p->run_left = 0;
+        p->after_bits = false;
         p->end = jf_max64(p->end, p->bytes + (p->bit != 0));
     }
 }
