@@ -290,8 +290,13 @@ static jf_Type *intern(jf_Universe *u, const Key *k)
  * `t` itself (no reference) where there is nothing to take away. */
 static jf_Type *canon_of(jf_Universe *u, jf_Type *t)
 {
-    Key k = {(jf_Kind)t->kind, t->flags & ~(unsigned)JF_T_OLDSTYLE, 0, t->to->canon,
-             t->length, NULL, 0};
+    Key k = {(jf_Kind)t->kind,
+             t->flags & ~(unsigned)JF_T_OLDSTYLE,
+             0,
+             t->to->canon,
+             t->length,
+             NULL,
+             0};
     bool same = !t->quals && t->to->canon == t->to && !(t->flags & JF_T_OLDSTYLE);
     if (t->kind != JF_FUNC)
         return same ? t : intern(u, &k);
@@ -450,8 +455,7 @@ void jf_group_unref(jf_Group *g)
 
 jf_GroupMark jf_group_mark(const jf_Group *g)
 {
-    jf_GroupMark m = {jf_arena_mark(&g->arena), g->members, g->n_pinned,
-                      g->n_held};
+    jf_GroupMark m = {jf_arena_mark(&g->arena), g->members, g->n_pinned, g->n_held};
     return m;
 }
 
@@ -550,17 +554,17 @@ static bool pin(jf_Group *g, jf_Type *t)
     t->group = g;
     g->refs += t->refs;
     t->refs = 0;
+    bool done = true; /* the counts are put right even if memory runs out */
     for (uint32_t i = 0, n = n_components(t); i < n; i++) {
         jf_Type *c = component(t, i);
         if (!c)
             continue;
         bool was_ours = c->group == g;
-        if (!pin(g, c))
-            return false;
+        done = pin(g, c) && done;
         if (was_ours || c->group == g)
             g->refs--; /* the reference `t` held is now inside the group */
     }
-    return true;
+    return done;
 }
 
 bool jf_type_pin(jf_Group *g, const jf_Type *rec)
@@ -581,8 +585,8 @@ bool jf_type_pin(jf_Group *g, const jf_Type *rec)
     return true;
 }
 
-bool jf_type_complete(jf_Group *g, jf_Type *rec, const jf_Field *fields,
-                      uint32_t n, unsigned rec_flags)
+bool jf_type_complete(jf_Group *g, jf_Type *rec, const jf_Field *fields, uint32_t n,
+                      unsigned rec_flags)
 {
     JF_ASSERT(jf_is_record(rec) && rec->group == g);
     jf_Record *r = rec->u.rec;

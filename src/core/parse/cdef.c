@@ -1,0 +1,732 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The outer level: one text into one scope, all or nothing. Declarations are
+ * C11 6.7 and 6.9; `extern "C"` is C++'s, `extern "Python"` is cffi's.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/parse/parser.h"
+
+/* --- errors -------------------------------------------------------------------------- */
+
+/* Where `at` is, counting lines from the last line directive before it. */
+static void place(Parser *p, const char *at)
+{
+    const LineMark *m = p->marks;
+    while (m && m->at > at)
+        m = m->older;
+    const char *from = m ? m->at : p->text;
+    uint32_t line = m ? m->line - 1 : p->first_line;
+    const char *start = from;
+    for (const char *c = from; c < at; c++)
+        if (*c == '\n') {
+            line++;
+            start = c + 1;
+        }
+    while (start > p->text && start[-1] != '\n')
+        start--;
+    const char *end = memchr(start, '\n', (size_t)(p->text + p->text_size - start));
+    if (!end)
+        end = p->text + p->text_size;
+    jf_Pos pos = {line, (uint32_t)(at - start) + 1};
+    jf_diag_at(p->diag, m && m->file ? m->file : p->file, pos, start,
+               (size_t)(end - start));
+}
+
+void jf_parse_fail(Parser *p, const char *at, jf_Status status, const char *fmt,
+                   ...)
+{
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    jf_diag_set(p->diag, status, "%s", text);
+    if (at)
+        place(p, at);
+    longjmp(p->out, (int)status);
+}
+
+void jf_parse_fail_low(Parser *p, const char *at, jf_Status status)
+{
+    place(p, at);
+    longjmp(p->out, (int)status);
+}
+
+void jf_parse_hint(Parser *p, const char *fmt, ...)
+{
+    char text[512];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    jf_diag_hint(p->diag, "%s", text);
+}
+
+void jf_parse_nomem(Parser *p)
+{
+    jf_diag_set(p->diag, JF_NOMEM, "out of memory");
+    longjmp(p->out, JF_NOMEM);
+}
+
+/* What the current token is, for "got ...". */
+static const char *got(const Parser *p, char out[static 64])
+{
+    if (at_tok(p, JF_TK_EOF))
+        return "the end of the text";
+    if (at_tok(p, JF_TK_EOL))
+        return "the end of the line";
+    int n = (int)(p->tok.n > 40 ? 40 : p->tok.n);
+    snprintf(out, 64, "'%.*s'%s", n, p->tok.at, p->tok.n > 40 ? "..." : "");
+    return out;
+}
+
+void jf_parse_expected(Parser *p, const char *what)
+{
+    char buf[64];
+    const char *at = p->tok.at;
+    /* What is missing at the end of a line is missing there. */
+    if (p->last_end && p->tok.first && p->last_end < at)
+        at = p->last_end;
+    jf_parse_fail(p, at, JF_SYNTAX, "expected %s, got %s", what, got(p, buf));
+}
+
+void jf_parse_expect(Parser *p, jf_Token kind)
+{
+    if (JF_LIKELY(p->tok.kind == kind)) {
+        jf_parse_next(p);
+        return;
+    }
+    char what[32];
+    snprintf(what, sizeof what, "'%s'", jf_token_text[kind]);
+    jf_parse_expected(p, what);
+}
+
+/* --- memory ------------------------------------------------------------------------------ */
+
+void *jf_parse_scratch(Parser *p, size_t size)
+{
+    void *m = jf_arena_alloc(&p->scratch, size);
+    if (!m)
+        jf_parse_nomem(p);
+    return m;
+}
+
+void jf_parse_grow(Parser *p, void *vector, uint32_t n, uint32_t *cap, size_t size)
+{
+    void *old, *bigger;
+    uint32_t more = *cap ? *cap * 2 : 16;
+    JF_ASSERT(n == *cap);
+    if (more < n || more > SIZE_MAX / size)
+        jf_parse_nomem(p);
+    memcpy(&old, vector, sizeof old);
+    bigger = jf_realloc(old, more * size);
+    if (!bigger)
+        jf_parse_nomem(p);
+    memcpy(vector, &bigger, sizeof bigger);
+    *cap = more;
+}
+
+jf_Type *jf_parse_hold(Parser *p, jf_Type *t)
+{
+    if (!t)
+        jf_parse_nomem(p);
+    if (p->n_held == p->cap_held) {
+        uint32_t cap = p->cap_held ? p->cap_held * 2 : 32;
+        jf_Type **held = jf_realloc(p->held, cap * sizeof *held);
+        if (!held) {
+            jf_type_unref(p->u, t);
+            jf_parse_nomem(p);
+        }
+        p->held = held;
+        p->cap_held = cap;
+    }
+    p->held[p->n_held++] = t;
+    return t;
+}
+
+const char *jf_parse_spell(Parser *p, const jf_Type *t, const char *name)
+{
+    enum { LONGEST = 200 };
+    jf_Buf b = JF_BUF_INIT;
+    if (t->weight > 1000)
+        return "a very long type";
+    jf_type_print(t, name, JF_PRINT_QUALS, &b, NULL);
+    bool cut = b.n > LONGEST;
+    char *s =
+        b.failed ? NULL : jf_arena_strndup(&p->scratch, b.p, cut ? LONGEST : b.n);
+    jf_buf_free(&b);
+    if (!s)
+        jf_parse_nomem(p);
+    if (cut)
+        memcpy(s + LONGEST - 3, "...", 3);
+    return s;
+}
+
+/* --- tokens ---------------------------------------------------------------------------------- */
+
+/* A `#` first on its line: the directive is done and gone. */
+static void directive(Parser *p, const jf_Tok *hash)
+{
+    jf_Tok was = p->tok;
+    const char *last_end = p->last_end;
+    uint32_t dead = p->dead;
+    if (p->lx.directive || !hash->first)
+        jf_parse_fail(p, hash->at, JF_SYNTAX,
+                      "a '#' that is not the first of its line");
+    p->tok = *hash;
+    p->dead = 0;
+    jf_parse_directive(p);
+    JF_ASSERT(!p->has_ahead);
+    p->tok = was;
+    p->dead = dead;
+    p->last_end = last_end;
+}
+
+static void fetch(Parser *p, jf_Tok *t)
+{
+    for (;;) {
+        jf_lex_next(&p->lx, t);
+        if (JF_LIKELY(t->kind > JF_TK_HASH))
+            return;
+        if (t->kind == JF_TK_HASH) {
+            jf_Tok hash = *t;
+            directive(p, &hash);
+        } else if (p->lx.error) {
+            jf_parse_fail(p, t->at, JF_SYNTAX, "%s", p->lx.error);
+        } else {
+            jf_parse_nomem(p);
+        }
+    }
+}
+
+void jf_parse_next(Parser *p)
+{
+    p->last_end = p->tok.at + p->tok.n;
+    if (p->has_ahead) {
+        p->tok = p->ahead;
+        p->has_ahead = false;
+    } else {
+        fetch(p, &p->tok);
+    }
+}
+
+const jf_Tok *jf_parse_ahead(Parser *p)
+{
+    if (!p->has_ahead) {
+        fetch(p, &p->ahead);
+        p->has_ahead = true;
+    }
+    return &p->ahead;
+}
+
+void jf_parse_enter(Parser *p)
+{
+    if (++p->nest > MAX_NEST)
+        jf_parse_fail(p, p->tok.at, JF_UNSUPPORTED,
+                      "brackets are nested more than %d levels deep", MAX_NEST);
+}
+
+static void skip_open(Parser *p, uint8_t *closers, uint32_t *n, jf_Token closer)
+{
+    if (*n == MAX_NEST)
+        jf_parse_fail(p, p->tok.at, JF_UNSUPPORTED,
+                      "brackets are nested more than %d levels deep", MAX_NEST);
+    closers[(*n)++] = (uint8_t)closer;
+}
+
+void jf_parse_skip_balanced(Parser *p)
+{
+    uint8_t closers[MAX_NEST];
+    uint32_t n = 0;
+    do {
+        switch (p->tok.kind) {
+        case JF_TK_LPAREN:
+            skip_open(p, closers, &n, JF_TK_RPAREN);
+            break;
+        case JF_TK_LATTR:
+            skip_open(p, closers, &n, JF_TK_RBRACKET);
+            skip_open(p, closers, &n, JF_TK_RBRACKET);
+            break;
+        case JF_TK_LBRACKET:
+            skip_open(p, closers, &n, JF_TK_RBRACKET);
+            break;
+        case JF_TK_LBRACE:
+            skip_open(p, closers, &n, JF_TK_RBRACE);
+            break;
+        case JF_TK_RPAREN:
+        case JF_TK_RBRACKET:
+        case JF_TK_RBRACE:
+        case JF_TK_EOF:
+        case JF_TK_EOL: {
+            char what[8];
+            snprintf(what, sizeof what, "'%s'", jf_token_text[closers[n - 1]]);
+            if (p->tok.kind != closers[n - 1])
+                jf_parse_expected(p, what);
+            n--;
+            break;
+        }
+        default:
+            break;
+        }
+        jf_parse_next(p);
+    } while (n);
+}
+
+/* --- typedefs ------------------------------------------------------------------------------- */
+
+/* A tag-less struct is called by its first typedef. */
+static void give_alias(Parser *p, Specs *s, const Decl *d)
+{
+    jf_Type *t = s->fresh;
+    bool record = jf_is_record(t);
+    const char **alias = record ? &t->u.rec->alias : &t->u.en->alias;
+    uint32_t *serial = record ? &t->u.rec->serial : &t->u.en->serial;
+    if (*alias)
+        return;
+    *alias = d->name->text;
+    if (*serial == p->scope->serial) {
+        p->scope->serial--;
+        *serial = 0;
+    }
+    if (record && d->attrs.align > t->u.rec->want_align)
+        t->u.rec->want_align = d->attrs.align;
+}
+
+static void declare_typedef(Parser *p, Specs *s, Decl *d, uint32_t line)
+{
+    jf_Symbol sym = {.kind = JF_SYM_TYPEDEF, .quals = (uint8_t)d->quals};
+    uint32_t align =
+        d->attrs.align > s->attrs.align ? d->attrs.align : s->attrs.align;
+    sym.type = d->type;
+    if (s->dots == DOTS_FLOAT)
+        sym.flags = JF_S_DOTS_FLOAT;
+    else if (s->dots && !d->plain)
+        sym.flags = JF_S_DOTS_POINTER;
+    else if (s->dots)
+        sym.flags = JF_S_DOTS_TYPE;
+    if (s->dots && !d->plain &&
+        !(s->dots == DOTS_TYPE && d->type->kind == JF_PTR &&
+          d->type->to == s->type))
+        jf_parse_fail(p, d->at, JF_SYNTAX,
+                      "unsupported usage of '...' in a typedef: known are "
+                      "'typedef ... %s;' and 'typedef ... *%s;'",
+                      d->name->text, d->name->text);
+    if (d->dots_array)
+        sym.flags |= JF_S_DOTS;
+    if (s->fresh && d->plain) {
+        give_alias(p, s, d);
+        align = 0;
+    }
+    Sym *made = jf_scope_declare(p, d->name, &sym, d->at, line);
+    if (made->s.type == d->type)
+        made->align = align ? align : d->plain ? s->align : 0;
+}
+
+/* --- functions and variables -------------------------------------------------------------------- */
+
+static const char *const *keep_params(Parser *p, const Decl *d)
+{
+    if (!d->params || !d->n_params)
+        return NULL;
+    const char **names =
+        jf_arena_alloc(&p->scope->arena, d->n_params * sizeof *names);
+    if (!names)
+        jf_parse_nomem(p);
+    memcpy(names, d->params, d->n_params * sizeof *names);
+    return names;
+}
+
+static unsigned storage_flags(const Parser *p, const Specs *s)
+{
+    return (s->storage & (JF_ST_STATIC) ? JF_S_STATIC : 0u) |
+           (s->storage & JF_ST_EXTERN ? JF_S_EXTERN : 0u) | p->python;
+}
+
+static void declare_function(Parser *p, Specs *s, Decl *d, const char *link,
+                             uint32_t line)
+{
+    jf_Symbol sym = {.kind = JF_SYM_FUNCTION, .type = d->type, .link = link};
+    sym.flags = (uint16_t)storage_flags(p, s);
+    sym.gil = d->attrs.gil ? d->attrs.gil : s->attrs.gil ? s->attrs.gil : p->gil;
+    sym.params = keep_params(p, d);
+    jf_scope_declare(p, d->name, &sym, d->at, line);
+}
+
+/* Up to the comma or semicolon behind an initialiser that means nothing here. */
+static void skip_initializer(Parser *p)
+{
+    while (!at_tok(p, JF_TK_COMMA) && !at_tok(p, JF_TK_SEMI)) {
+        switch (p->tok.kind) {
+        case JF_TK_LPAREN:
+        case JF_TK_LBRACE:
+        case JF_TK_LBRACKET:
+        case JF_TK_LATTR:
+            jf_parse_skip_balanced(p);
+            break;
+        case JF_TK_EOF:
+        case JF_TK_EOL:
+        case JF_TK_RPAREN:
+        case JF_TK_RBRACE:
+        case JF_TK_RBRACKET:
+            jf_parse_expected(p, "';' after the initialiser");
+        default:
+            jf_parse_next(p);
+        }
+    }
+}
+
+/* `= value`: an integer with a value is a constant, as in cffi; so is a float
+ * that is static and const. Everything else stays a variable of the library. */
+static void initializer(Parser *p, const Specs *s, Decl *d, jf_Symbol *sym)
+{
+    bool fixed = (s->storage & (JF_ST_STATIC | JF_ST_CONSTEXPR)) &&
+                 (d->quals & JF_Q_CONST || s->storage & JF_ST_CONSTEXPR);
+    const char *at = p->tok.at;
+    if (accept_tok(p, JF_TK_DOTS)) {
+        sym->flags |= JF_S_DOTS;
+        if (jf_is_integral(d->type))
+            sym->kind = JF_SYM_CONSTANT;
+    } else if (jf_is_integral(d->type) && d->type->size <= 8) {
+        Value v = jf_parse_cast(p, d->type, jf_parse_constant(p), at);
+        sym->kind = JF_SYM_CONSTANT;
+        sym->value = v.v;
+        if (!(d->type->flags & JF_T_SIGNED))
+            sym->flags |= JF_S_UNSIGNED;
+    } else if (d->type->kind == JF_FLOAT && fixed) {
+        Value v = jf_parse_cast(p, d->type, jf_parse_constant(p), at);
+        sym->kind = JF_SYM_FLOAT;
+        sym->number = v.real;
+    } else {
+        skip_initializer(p);
+    }
+}
+
+static void declare_variable(Parser *p, Specs *s, Decl *d, const char *link,
+                             uint32_t line)
+{
+    jf_Symbol sym = {.kind = JF_SYM_VARIABLE, .type = d->type, .link = link};
+    sym.flags = (uint16_t)storage_flags(p, s);
+    sym.quals = (uint8_t)d->quals;
+    for (const jf_Type *t = d->type; t->kind == JF_ARRAY; t = t->to)
+        sym.quals |= t->quals;
+    if (d->type->kind == JF_VOID)
+        jf_parse_fail(p, d->at, JF_SEMANTIC, "variable '%s' has type void",
+                      d->name->text);
+    if (p->python)
+        jf_parse_fail(p, d->at, JF_SEMANTIC,
+                      "cannot declare constants or variables with 'extern "
+                      "\"Python\"'");
+    if (d->dots_array)
+        sym.flags |= JF_S_DOTS;
+    if (accept_tok(p, JF_TK_ASSIGN)) {
+        initializer(p, s, d, &sym);
+    } else if (s->storage & JF_ST_STATIC && d->quals & JF_Q_CONST &&
+               jf_is_integral(d->type)) {
+        sym.kind = JF_SYM_CONSTANT;
+        sym.flags |= JF_S_DOTS;
+    }
+    jf_scope_declare(p, d->name, &sym, d->at, line);
+}
+
+/* GNU asm label and attributes behind a declarator. */
+static const char *after_declarator(Parser *p, Decl *d)
+{
+    const char *link = NULL;
+    for (;;) {
+        if (at_tok(p, JF_TK_ASM)) {
+            size_t n;
+            jf_parse_next(p);
+            jf_parse_enter(p);
+            jf_parse_expect(p, JF_TK_LPAREN);
+            const char *text = jf_parse_string(p, &n);
+            jf_parse_expect(p, JF_TK_RPAREN);
+            leave_nest(p);
+            link = jf_arena_strndup(&p->scope->arena, text, n);
+            if (!link)
+                jf_parse_nomem(p);
+        } else if (at_tok(p, JF_TK_ATTRIBUTE) || at_tok(p, JF_TK_LATTR) ||
+                   at_tok(p, JF_TK_DECLSPEC)) {
+            jf_parse_attrs(p, &d->attrs);
+        } else {
+            return link;
+        }
+    }
+}
+
+/* One declarator with what belongs to it; true: it was a function with a body. */
+static bool init_declarator(Parser *p, Specs *s, bool first)
+{
+    Decl d;
+    uint32_t line = p->tok.line;
+    jf_parse_declarator(p, s, D_NAMED, &d);
+    JF_ASSERT(d.name);
+    const char *link = after_declarator(p, &d);
+    if (s->storage & JF_ST_TYPEDEF) {
+        declare_typedef(p, s, &d, line);
+        return false;
+    }
+    if (d.type->kind != JF_FUNC) {
+        declare_variable(p, s, &d, link, line);
+        return false;
+    }
+    bool body = first && at_tok(p, JF_TK_LBRACE);
+    /* A static or inline function with a body is in no library. */
+    if (!body || !(s->storage & (JF_ST_STATIC | JF_ST_INLINE)))
+        declare_function(p, s, &d, link, line);
+    if (body)
+        jf_parse_skip_balanced(p);
+    return body;
+}
+
+/* --- outer declarations ------------------------------------------------------------------------- */
+
+static void declaration(Parser *p)
+{
+    Specs s;
+    jf_parse_specs(p, &s);
+    if (at_tok(p, JF_TK_SEMI)) {
+        if (s.storage & JF_ST_TYPEDEF)
+            jf_parse_fail(p, s.at, JF_SYNTAX, "typedef does not declare any name");
+        if (!s.defines)
+            jf_parse_fail(p, s.at, JF_SYNTAX,
+                          "construct does not declare any variable");
+        jf_parse_next(p);
+        return;
+    }
+    bool first = true;
+    do {
+        jf_parse_attrs(p, &s.attrs);
+        if (init_declarator(p, &s, first))
+            return;
+        first = false;
+    } while (accept_tok(p, JF_TK_COMMA));
+    if (!at_tok(p, JF_TK_SEMI))
+        jf_parse_expected(p, "';' after the declaration");
+    jf_parse_next(p);
+}
+
+static void external(Parser *p);
+
+/* The string behind extern: "C", "C++", "Python", "Python+C". */
+static uint16_t linkage(Parser *p)
+{
+    const char *at = p->tok.at;
+    size_t n;
+    char *text = (char *)jf_parse_string(p, &n), *to = text;
+    for (const char *c = text; *c; c++)
+        if (*c != ' ' && *c != '\t')
+            *to++ = *c;
+    *to = 0;
+    if (!strcmp(text, "C") || !strcmp(text, "C++"))
+        return p->python;
+    if (!strcmp(text, "Python"))
+        return JF_S_EXTERN_PYTHON;
+    if (!strcmp(text, "Python+C") || !strcmp(text, "C+Python"))
+        return JF_S_EXTERN_PYTHON_C;
+    jf_parse_fail(p, at, JF_SYNTAX,
+                  "unknown linkage: expected \"C\", \"Python\" or \"Python+C\"");
+}
+
+static void extern_block(Parser *p)
+{
+    uint16_t was = p->python;
+    jf_parse_next(p);
+    p->python = linkage(p);
+    if (at_tok(p, JF_TK_LBRACE)) {
+        jf_parse_enter(p);
+        jf_parse_next(p);
+        while (!at_tok(p, JF_TK_RBRACE)) {
+            if (at_tok(p, JF_TK_EOF))
+                jf_parse_expected(p, "'}'");
+            external(p);
+        }
+        jf_parse_next(p);
+        leave_nest(p);
+    } else {
+        declaration(p);
+    }
+    p->python = was;
+}
+
+static void external(Parser *p)
+{
+    switch (p->tok.kind) {
+    case JF_TK_SEMI:
+        jf_parse_next(p);
+        break;
+    case JF_TK_STATIC_ASSERT:
+        jf_parse_static_assert(p);
+        break;
+    case JF_TK_ASM:
+        jf_parse_next(p);
+        if (!at_tok(p, JF_TK_LPAREN))
+            jf_parse_expected(p, "'('");
+        jf_parse_skip_balanced(p);
+        jf_parse_expect(p, JF_TK_SEMI);
+        break;
+    case JF_TK_STORAGE:
+        if (p->tok.name->sub == JF_ST_EXTERN &&
+            jf_parse_ahead(p)->kind == JF_TK_STRING) {
+            extern_block(p);
+            break;
+        }
+        declaration(p);
+        break;
+    default:
+        declaration(p);
+    }
+    jf_arena_reset(&p->scratch, p->scratch_mark);
+}
+
+/* --- a text ---------------------------------------------------------------------------------------- */
+
+static void cdef_body(Parser *p, void *unused)
+{
+    (void)unused;
+    jf_parse_next(p);
+    while (!at_tok(p, JF_TK_EOF))
+        external(p);
+    if (!jf_scope_commit(p))
+        jf_parse_nomem(p);
+    p->scope->version++;
+}
+
+typedef struct TypeResult {
+    jf_Type *type;
+    unsigned quals;
+} TypeResult;
+
+static void type_body(Parser *p, void *out)
+{
+    TypeResult *r = out;
+    Specs s;
+    Decl d;
+    jf_parse_next(p);
+    if (at_tok(p, JF_TK_EOF))
+        jf_parse_fail(p, p->tok.at, JF_SYNTAX,
+                      "expected a type, got an empty text");
+    jf_parse_specs(p, &s);
+    if (s.storage)
+        jf_parse_fail(p, s.at, JF_SYNTAX,
+                      "a storage class has no place in the name of a type");
+    jf_parse_declarator(p, &s, D_ABSTRACT, &d);
+    if (!at_tok(p, JF_TK_EOF))
+        jf_parse_expected(p, "the end of the type");
+    if (d.dots_array)
+        jf_parse_fail(p, s.at, JF_SYNTAX,
+                      "unsupported '[...]' here, cannot derive the actual array "
+                      "length in this context");
+    r->type = jf_type_ref(d.type);
+    r->quals = d.quals;
+    if (p->made_types && !jf_scope_commit(p)) {
+        jf_type_unref(p->u, r->type);
+        jf_parse_nomem(p);
+    }
+}
+
+/* Run `body` with errors leaving through p->out. */
+static jf_Status guarded(Parser *p, void (*body)(Parser *, void *), void *ctx)
+{
+    int st = setjmp(p->out);
+    if (st)
+        return (jf_Status)st;
+    body(p, ctx);
+    return JF_OK;
+}
+
+static void parser_init(Parser *p, jf_Scope *s, const char *file, uint32_t line,
+                        jf_Diag *d)
+{
+    memset(p, 0, sizeof *p);
+    p->scope = s;
+    p->group = s->group;
+    p->u = s->group->universe;
+    p->diag = d;
+    p->file = file;
+    p->first_line = line;
+}
+
+static void parser_free(Parser *p)
+{
+    JF_ASSERT(!p->n_held);
+    jf_free(p->held);
+    jf_free(p->undo);
+    jf_free(p->done);
+    jf_free(p->parts);
+    jf_free(p->fields);
+    jf_free(p->stamps);
+    jf_free(p->items);
+    jf_arena_free(&p->scratch);
+    jf_arena_free(&p->whole);
+}
+
+/* Parse `text` (copied into `room` if it is short) by `body`. */
+static jf_Status run(Parser *p, const char *text, size_t n,
+                     void (*body)(Parser *, void *), void *ctx, char *room,
+                     size_t room_size)
+{
+    if (n > UINT32_MAX / 2)
+        return jf_diag_set(p->diag, JF_UNSUPPORTED, "a text of more than 2 GB");
+    p->text = n < room_size ? room : jf_alloc(n + 1);
+    if (!p->text)
+        return jf_diag_set(p->diag, JF_NOMEM, "out of memory");
+    p->text_size = jf_lex_splice(p->text, text, n);
+    jf_lex_init(&p->lx, &p->scope->names, p->text, p->text_size, p->first_line);
+    enum { FIRST_SCRATCH = 2048 };
+    p->scratch_mark.at = jf_arena_alloc(&p->scratch, FIRST_SCRATCH);
+    p->scratch_mark.chunk = p->scratch.chunk;
+    if (!p->scratch_mark.at)
+        return jf_diag_set(p->diag, JF_NOMEM, "out of memory");
+    jf_arena_reset(&p->scratch, p->scratch_mark);
+    jf_scope_begin(p);
+    jf_Status st = guarded(p, body, ctx);
+    if (st != JF_OK)
+        jf_scope_rollback(p);
+    return st;
+}
+
+static void run_end(Parser *p, const char *room)
+{
+    if (p->text != room)
+        jf_free(p->text);
+    parser_free(p);
+}
+
+jf_Status jf_cdef(jf_Scope *s, const char *text, size_t n,
+                  const jf_CdefOptions *options, jf_Diag *d)
+{
+    static const jf_CdefOptions plain;
+    const jf_CdefOptions *o = options ? options : &plain;
+    char room[256];
+    Parser p;
+    parser_init(&p, s, o->file ? o->file : "<cdef>", o->line ? o->line : 1, d);
+    p.override_ = o->override_;
+    p.pack = p.pack_default = o->pack;
+    p.packed_all = o->packed;
+    p.gil = o->gil;
+    jf_Status st = run(&p, text, n, cdef_body, NULL, room, sizeof room);
+    run_end(&p, room);
+    return st;
+}
+
+jf_Status jf_parse_type(jf_Scope *s, const char *text, size_t n, jf_Type **type,
+                        unsigned *quals, jf_Diag *d)
+{
+    char room[256];
+    TypeResult r = {NULL, 0};
+    Parser p;
+    parser_init(&p, s, "<type>", 1, d);
+    jf_Status st = run(&p, text, n, type_body, &r, room, sizeof room);
+    if (st == JF_OK) {
+        *type = r.type;
+        if (quals)
+            *quals = r.quals;
+        if (!p.made_types) /* nothing new but words: forget them */
+            jf_scope_rollback(&p);
+    }
+    run_end(&p, room);
+    return st;
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the files of this room share. A parser reads one text into one scope.
+ * The first error leaves by longjmp to the one setjmp in cdef.c; whatever must
+ * then be given back is listed in the parser, never only in a C local:
+ *
+ *   held     a reference on every structural type made so far
+ *   undo     what was changed in the scope and in older records
+ *   scratch  memory of the running declaration
+ */
+#ifndef JF_PARSE_PARSER_H
+#define JF_PARSE_PARSER_H
+
+#include <setjmp.h>
+
+#include "core/lex/lex.h"
+#include "core/parse/parse.h"
+
+enum {
+    MAX_NEST = 200,      /* brackets within brackets, of any kind */
+    MAX_DEPTH = 240,     /* derivations in one type */
+    MAX_WEIGHT = 20000,  /* names, stars and brackets in a type's spelling */
+    MAX_PARAMS = 4096,   /* parameters of one function */
+    MAX_PACKS = 64       /* #pragma pack(push) */
+};
+
+/* --- the scope ------------------------------------------------------------------ */
+
+typedef struct Sym {
+    jf_Symbol s;       /* first: a jf_Symbol * is a Sym * */
+    jf_Name *name;     /* whose meaning it is */
+    uint32_t align;    /* TYPEDEF: attribute aligned on it; 0: none */
+} Sym;
+
+struct jf_Scope {
+    jf_Group *group;   /* one reference, owned */
+    jf_Names names;    /* live in the group's arena: members are named by them */
+    jf_Arena arena;    /* symbols and their texts */
+    Sym **syms;        /* in order of declaration; owned array */
+    uint32_t n_syms, cap_syms;
+    jf_Name **tags;    /* names of structs, unions, enums in order; owned array */
+    uint32_t n_tags, cap_tags;
+    uint32_t version;  /* successful cdefs */
+    uint32_t serial;   /* last number given to an anonymous type */
+    uint32_t stamp;    /* last one given to a record's members */
+};
+
+static inline Sym *sym_of(const jf_Name *n)
+{
+    return (Sym *)n->symbol;
+}
+
+/* --- the parser -------------------------------------------------------------------- */
+
+typedef enum UndoKind { U_SYMBOL, U_TYPE } UndoKind;
+
+/* One change to what was there before. */
+typedef struct Undo {
+    UndoKind kind;
+    Sym *sym;      /* SYMBOL: the one that was replaced */
+    jf_Type *type; /* TYPE: a record or enum */
+    jf_Type was;   /* TYPE: as it was */
+    union {
+        jf_Record rec;
+        jf_EnumInfo en;
+    } info;        /* TYPE: likewise */
+} Undo;
+
+/* A line directive: from `at` on, the next line is `line` of `file`. */
+typedef struct LineMark {
+    const char *at;
+    const char *file; /* scratch of the whole text; NULL: as before */
+    uint32_t line;
+    struct LineMark *older;
+} LineMark;
+
+/* Attributes gathered around one declaration. */
+typedef struct Attrs {
+    uint32_t align;        /* aligned, _Alignas, __declspec(align): bytes; 0 none */
+    uint64_t vector_size;  /* bytes; 0: none */
+    uint8_t mode;          /* jf_Prim for integers by size in bits; see attr.c */
+    uint8_t gil;           /* jf_Gil */
+    uint8_t conv;          /* JF_CC_* */
+    bool packed;
+    const char *at;        /* of the first one, for messages; NULL: none */
+} Attrs;
+
+/* `...` in place of a type. */
+enum { DOTS_NONE, DOTS_TYPE, DOTS_INT, DOTS_FLOAT };
+
+typedef struct Specs {
+    jf_Type *type;      /* borrowed: held by the parser */
+    unsigned quals;
+    unsigned storage;   /* JF_ST_* */
+    uint32_t align;     /* a typedef's own alignment */
+    uint8_t dots;       /* DOTS_* */
+    bool defines;       /* struct S {...} or enum {...} stood here, or a tag */
+    jf_Type *fresh;     /* tag-less record or enum defined here, or NULL */
+    const char *at;     /* first byte, for messages */
+    Attrs attrs;
+} Specs;
+
+/* One step from a name to the type it is declared with. */
+typedef enum PartKind { PART_POINTER, PART_ARRAY, PART_FUNC } PartKind;
+
+typedef struct Part {
+    uint8_t kind;        /* PartKind */
+    uint8_t quals;       /* POINTER: the pointer's own; ARRAY in a parameter */
+    bool variadic, oldstyle, stdcall; /* FUNC */
+    bool dots;           /* ARRAY: [...] */
+    uint32_t n;          /* FUNC: parameters */
+    uint64_t length;     /* ARRAY; JF_UNKNOWN: [] */
+    jf_Type **params;    /* FUNC: scratch */
+    const char **names;  /* FUNC: scratch; NULL if none is named */
+    const char *at;      /* for messages */
+} Part;
+
+/* What a declarator may be. */
+enum { D_NAMED = 1, D_ABSTRACT = 2, D_PARAM = 4, D_FIELD = 8 };
+
+typedef struct Decl {
+    jf_Name *name;       /* NULL: abstract */
+    const char *at;      /* the name's place, or the declarator's */
+    jf_Type *type;       /* borrowed: held by the parser */
+    unsigned quals;      /* of the declared thing itself */
+    bool dots_array;     /* [...] in it */
+    bool plain;          /* no star, bracket or parameter list */
+    const char **params; /* names of a function's parameters; scratch or NULL */
+    uint32_t n_params;
+    Attrs attrs;
+} Decl;
+
+/* A member's name and the stamp it bore before. */
+typedef struct Stamp {
+    jf_Name *name;
+    uint32_t old;
+} Stamp;
+
+typedef struct Parser {
+    jmp_buf out;            /* see jf_parse_fail */
+    char *text;             /* owned copy of the text, spliced */
+    size_t text_size;
+    jf_Scope *scope;
+    jf_Group *group;
+    jf_Universe *u;
+    jf_Diag *diag;
+    const char *file;       /* of the text */
+    uint32_t first_line;
+    jf_Lex lx;
+    jf_Tok tok;             /* the current token */
+    jf_Tok ahead;           /* the one after it, if looked at */
+    bool has_ahead;
+    const char *last_end;   /* end of the token before */
+    uint32_t nest;          /* open brackets */
+    uint32_t dead;          /* > 0: the operand is not evaluated */
+    LineMark *marks;        /* newest first */
+    jf_Arena scratch;       /* dropped after each outer declaration */
+    jf_ArenaMark scratch_mark; /* its beginning: the first chunk stays */
+    jf_Arena whole;         /* dropped after the text */
+    jf_Type **held;         /* references to give back at the end; owned */
+    uint32_t n_held, cap_held;
+    Undo *undo;             /* owned array */
+    uint32_t n_undo, cap_undo;
+    jf_Type **done;         /* records completed in this text, to be pinned */
+    uint32_t n_done, cap_done;
+    Part *parts;            /* stack of declarator parts; owned array */
+    uint32_t n_parts, cap_parts;
+    jf_Field *fields;       /* stack of fields of open records; owned array */
+    uint32_t n_fields, cap_fields;
+    Stamp *stamps;          /* stack of marked member names; owned array */
+    uint32_t n_stamps, cap_stamps;
+    jf_Enumerator *items;   /* stack of enumerators; owned array */
+    uint32_t n_items, cap_items;
+    uint16_t packs[MAX_PACKS]; /* #pragma pack stack */
+    uint32_t n_packs;
+    uint16_t pack;          /* in force; 0: natural */
+    uint16_t pack_default;  /* cdef(pack=) */
+    bool packed_all;        /* cdef(packed=True) */
+    bool override_;
+    bool laid_out;          /* jf_layout was called */
+    bool pinned;            /* the group may hold types of this text */
+    bool made_types;        /* a record or enum was made or changed */
+    uint8_t gil;            /* default of functions in this text */
+    uint16_t python;        /* JF_S_EXTERN_PYTHON... inside such a block */
+    jf_GroupMark group_mark;
+    jf_ArenaMark arena_mark;
+    jf_Name *newest;        /* names known before */
+    uint32_t syms_before, tags_before, serial_before;
+} Parser;
+
+/* --- errors and memory (cdef.c) ------------------------------------------------------ */
+
+/* Leave with a diagnostic at `at` (NULL: no place). */
+JF_NORETURN void jf_parse_fail(Parser *p, const char *at, jf_Status status,
+                               const char *fmt, ...) JF_PRINTF(4, 5);
+/* The same with a hint already set by jf_parse_hint. */
+void jf_parse_hint(Parser *p, const char *fmt, ...) JF_PRINTF(2, 3);
+/* Leave with the diagnostic that a lower room wrote, placed at `at`. */
+JF_NORETURN void jf_parse_fail_low(Parser *p, const char *at, jf_Status status);
+JF_NORETURN void jf_parse_nomem(Parser *p);
+/* "expected X, got Y" at the current token. */
+JF_NORETURN void jf_parse_expected(Parser *p, const char *what);
+void *jf_parse_scratch(Parser *p, size_t size);
+/* Keep the reference `t` until the end of the text; NULL means memory is out. */
+jf_Type *jf_parse_hold(Parser *p, jf_Type *t);
+/* Room for one more item in a vector of the parser. */
+void jf_parse_grow(Parser *p, void *vector, uint32_t n, uint32_t *cap, size_t size);
+/* C spelling for messages; scratch. */
+const char *jf_parse_spell(Parser *p, const jf_Type *t, const char *name);
+
+/* --- tokens (cdef.c) --------------------------------------------------------------------- */
+
+void jf_parse_next(Parser *p);
+const jf_Tok *jf_parse_ahead(Parser *p);
+/* Skip to behind the bracket that closes the one at the current token. */
+void jf_parse_skip_balanced(Parser *p);
+void jf_parse_enter(Parser *p); /* one bracket deeper, or fail */
+
+static inline bool at_tok(const Parser *p, jf_Token kind)
+{
+    return p->tok.kind == kind;
+}
+
+static inline bool accept_tok(Parser *p, jf_Token kind)
+{
+    if (p->tok.kind != kind)
+        return false;
+    jf_parse_next(p);
+    return true;
+}
+
+static inline void leave_nest(Parser *p)
+{
+    JF_ASSERT(p->nest > 0);
+    p->nest--;
+}
+
+/* Take `kind` or fail with "expected ... after ...". */
+void jf_parse_expect(Parser *p, jf_Token kind);
+/* Is the current token a word that may name something here? */
+static inline bool at_name(const Parser *p)
+{
+    return p->tok.kind == JF_TK_NAME || (p->tok.name && p->tok.name->soft);
+}
+
+/* --- declarations ---------------------------------------------------------------------------- */
+
+/* Does `t` begin a type? (decl.c) */
+bool jf_parse_starts_type(const Parser *p, const jf_Tok *t);
+void jf_parse_specs(Parser *p, Specs *s);
+void jf_parse_declarator(Parser *p, Specs *s, unsigned how, Decl *d);
+/* specifiers and an abstract declarator */
+jf_Type *jf_parse_type_name(Parser *p, unsigned *quals);
+void jf_parse_static_assert(Parser *p);
+JF_NORETURN void jf_parse_unknown_type(Parser *p, const jf_Tok *t);
+/* Lay `t` out, or fail at `at`. */
+void jf_parse_layout(Parser *p, jf_Type *t, const char *at);
+
+void jf_parse_record(Parser *p, Specs *s);
+void jf_parse_enum(Parser *p, Specs *s);
+
+/* Any run of attributes: __attribute__, [[ ]], __declspec, _Alignas. */
+void jf_parse_attrs(Parser *p, Attrs *a);
+void jf_parse_conv(Parser *p, Attrs *a, const jf_Tok *t);
+/* vector_size and mode change the type itself. */
+jf_Type *jf_parse_apply_attrs(Parser *p, jf_Type *t, const Attrs *a);
+/* Text of one or more adjacent strings; scratch. */
+const char *jf_parse_string(Parser *p, size_t *n);
+
+/* Type of a built-in typedef name; NULL: it is none. (builtin.c) */
+jf_Type *jf_parse_builtin(Parser *p, const jf_Name *name, unsigned *quals);
+/* Number of fixed names that builtin.c adds, and the adding. */
+uint32_t jf_parse_builtin_count(void);
+void jf_parse_builtin_names(jf_Names *t);
+const char *jf_parse_builtin_each(uint32_t i);
+
+/* --- constant expressions (expr.c) ----------------------------------------------------------- */
+
+typedef struct Value {
+    int64_t v;       /* bit pattern, extended from its type */
+    double real;
+    uint8_t prim;    /* INT UINT LONG ULONG LLONG ULLONG, or DOUBLE */
+} Value;
+
+static inline bool value_is_real(const Value *v)
+{
+    return v->prim == JF_P_DOUBLE;
+}
+
+bool jf_parse_prim_unsigned(unsigned prim);
+/* C's constant-expression: no comma, no assignment. */
+Value jf_parse_constant(Parser *p);
+Value jf_parse_cast(Parser *p, jf_Type *t, Value v, const char *at);
+/* An integer, or fail saying `what` it is for. */
+Value jf_parse_integer(Parser *p, const char *what);
+
+/* --- the scope's changes (scope.c) -------------------------------------------------------------- */
+
+/* Declare; fills in name, order, line. Fails on a conflict. */
+Sym *jf_scope_declare(Parser *p, jf_Name *name, const jf_Symbol *proto, const char *at,
+                      uint32_t line);
+void jf_scope_set_tag(Parser *p, jf_Name *name, jf_Type *t);
+/* Before a record or enum that may be older than this text changes. */
+void jf_scope_save(Parser *p, jf_Type *t);
+void jf_scope_begin(Parser *p);
+/* False: memory; then jf_scope_rollback is due. */
+bool jf_scope_commit(Parser *p);
+void jf_scope_rollback(Parser *p);
+const char *jf_scope_suggest_type(const jf_Scope *s, const char *name, size_t n);
+
+/* `#` at the beginning of a line: the whole directive. (directive.c) */
+void jf_parse_directive(Parser *p);
+
+#endif
