@@ -3,16 +3,46 @@
  * The core's diagnostics as Python exceptions, and the exception classes of the
  * package: cffi's names, unrelated to each other, all direct heirs of Exception.
  */
+#include <string.h>
+
 #include "python/jpy.h"
+
+/* An instance of `exc` that says where: attributes file, line, column, those
+ * that are known (CDefError has them all, as None, on the class). */
+static PyObject *located(PyObject *exc, PyObject *text, PyObject *file, jf_Pos pos)
+{
+    PyObject *e = PyObject_CallFunctionObjArgs(exc, text, NULL);
+    const struct {
+        const char *name;
+        uint32_t value;
+    } numbers[] = {{"line", pos.line}, {"column", pos.column}};
+    bool ok = e && (!file || PyObject_SetAttrString(e, "file", file) == 0);
+    for (size_t i = 0; ok && i < JF_COUNT(numbers); i++) {
+        if (numbers[i].value == 0)
+            continue;
+        PyObject *v = PyLong_FromUnsignedLong(numbers[i].value);
+        ok = v && PyObject_SetAttrString(e, numbers[i].name, v) == 0;
+        Py_XDECREF(v);
+    }
+    if (!ok)
+        Py_CLEAR(e);
+    return e;
+}
 
 PyObject *jpy_raise(PyObject *exc, jf_Diag *d)
 {
     jf_Buf text = JF_BUF_INIT;
     jf_diag_print(d, &text);
     jf_Status status = d->status;
+    jf_Pos pos = d->pos;
+    PyObject *file =
+        d->file
+            ? PyUnicode_DecodeUTF8(d->file, (Py_ssize_t)strlen(d->file), "replace")
+            : NULL;
     jf_diag_clear(d);
     if (status == JF_NOMEM || text.failed || !text.p) {
         jf_buf_free(&text);
+        Py_XDECREF(file);
         return PyErr_NoMemory();
     }
     size_t n = text.n;
@@ -20,10 +50,12 @@ PyObject *jpy_raise(PyObject *exc, jf_Diag *d)
         n--;
     PyObject *s = PyUnicode_DecodeUTF8(text.p, (Py_ssize_t)n, "replace");
     jf_buf_free(&text);
-    if (s) {
-        PyErr_SetObject(exc, s);
-        Py_DECREF(s);
-    }
+    PyObject *e = s ? located(exc, s, file, pos) : NULL;
+    if (e)
+        PyErr_SetObject(exc, e);
+    Py_XDECREF(e);
+    Py_XDECREF(s);
+    Py_XDECREF(file);
     return NULL;
 }
 
@@ -76,6 +108,11 @@ int jpy_init_errors(State *st, PyObject *module)
             PyErr_NewExceptionWithDoc(rows[i].full, rows[i].doc, NULL, NULL);
         if (!*rows[i].place ||
             PyModule_AddObjectRef(module, rows[i].name, *rows[i].place) < 0)
+            return -1;
+    }
+    static const char *const places[] = {"file", "line", "column"};
+    for (size_t i = 0; i < JF_COUNT(places); i++) {
+        if (PyObject_SetAttrString(st->cdef_error, places[i], Py_None) < 0)
             return -1;
     }
     return 0;

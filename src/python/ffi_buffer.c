@@ -46,14 +46,9 @@ static int warn_beyond(CDataObject *cd, Py_ssize_t size)
         size, known);
 }
 
-static PyObject *buffer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+static PyObject *buffer_of(PyTypeObject *type, PyObject *o, Py_ssize_t size)
 {
-    static char *names[] = {"cdata", "size", NULL};
     State *st = jpy_state(PyType_GetModule(type));
-    PyObject *o;
-    Py_ssize_t size = -1;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|n:buffer", names, &o, &size))
-        return NULL;
     if (!CData_Check(st, o))
         return jpy_ffi_bad_type("cdata object", o);
     CDataObject *cd = (CDataObject *)o;
@@ -75,6 +70,29 @@ static PyObject *buffer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     b->size = size;
     b->owner = Py_NewRef(o);
     return (PyObject *)b;
+}
+
+/* buffer(cdata, size): the way of ordinary calls, without a tuple. */
+static PyObject *buffer_call(PyObject *type, PyObject *const *args, size_t nargsf,
+                             PyObject *kwnames)
+{
+    static const ArgSpec spec = {"buffer", {"cdata", "size", NULL}, 1};
+    PyObject *a[2];
+    Py_ssize_t size = -1;
+    if (jpy_ffi_args(&spec, args, PyVectorcall_NARGS(nargsf), kwnames, a) < 0 ||
+        jpy_ffi_ssize(a[1], &size) < 0)
+        return NULL;
+    return buffer_of((PyTypeObject *)type, a[0], size);
+}
+
+static PyObject *buffer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"cdata", "size", NULL};
+    PyObject *o;
+    Py_ssize_t size = -1;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O|n:buffer", names, &o, &size))
+        return NULL;
+    return buffer_of(type, o, size);
 }
 
 static int buffer_traverse(PyObject *self, visitproc visit, void *arg)
@@ -275,5 +293,6 @@ int jpy_init_buffer(State *st, PyObject *module)
         (PyTypeObject *)PyType_FromModuleAndSpec(module, &buffer_spec, NULL);
     if (!st->buffer_type)
         return -1;
+    st->buffer_type->tp_vectorcall = buffer_call;
     return PyModule_AddObjectRef(module, "buffer", (PyObject *)st->buffer_type);
 }
