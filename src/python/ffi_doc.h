@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * What help() says about FFI and its methods. The first line of each text is
- * the signature that inspect.signature() reads; lines have at most 76 columns,
+ * the signature that inspect.signature() reads; lines have at most 72 columns,
  * so that help() fits 80.
  */
 #ifndef JF_PYTHON_FFI_DOC_H
@@ -69,9 +69,9 @@
 "callback($self, cdecl, python_callable=None, error=None, onerror=None)\n--\n\n" \
 "Make a C function pointer that calls python_callable.\n" \
 "\n" \
-"cdecl is a function type or a pointer to one. Without python_callable the\n" \
-"result is a decorator. Keep the returned cdata alive for as long as C may\n" \
-"call it.\n" \
+"cdecl is a function type or a pointer to one. Without python_callable\n" \
+"the result is a decorator. Keep the returned cdata alive for as long as\n" \
+"C may call it.\n" \
 "\n" \
 "error is the value that C gets when the callable raises (default: zero\n" \
 "bytes). onerror(exception, value, traceback) is called then; what it\n" \
@@ -98,9 +98,9 @@
 "cast($self, cdecl, source)\n--\n\n" \
 "A cdata of type cdecl with the value of source, as by a cast in C.\n" \
 "\n" \
-"Integers are cut to the size of the type; floats, pointers, one-character\n" \
-"strings and ints are converted between each other. The result of a\n" \
-"pointer cast owns nothing: keep the memory alive yourself."
+"Integers are cut to the size of the type; floats, pointers,\n" \
+"one-character strings and ints are converted between each other. The\n" \
+"result of a pointer cast owns nothing: keep the memory alive yourself."
 
 #define DOC_new_allocator \
 "new_allocator($self, alloc=None, free=None, should_clear_after_alloc=True)\n--\n\n" \
@@ -120,9 +120,9 @@
 "gc($self, cdata, destructor, size=0)\n--\n\n" \
 "A cdata with the same value that calls destructor(cdata) when it dies.\n" \
 "\n" \
-"destructor is any callable, a C function too. size, in bytes, is how much\n" \
-"memory the object stands for (a hint; unused by CPython). gc(cdata, None)\n" \
-"on such a cdata takes the destructor away again and returns None."
+"destructor is any callable, a C function too. size, in bytes, is how\n" \
+"much memory the object stands for (a hint; unused by CPython). gc(cdata,\n" \
+"None) on such a cdata takes the destructor away again and returns None."
 
 #define DOC_release \
 "release($self, cdata, /)\n--\n\n" \
@@ -204,9 +204,9 @@
 "\n" \
 "A pointer to or array of one-byte items gives bytes, of wchar_t,\n" \
 "char16_t or char32_t gives str: up to the first zero, the array's end or\n" \
-"maxlen items (-1: no bound). A single character gives itself; an enum the\n" \
-"name of its value, or the number as str. Raises RuntimeError for NULL,\n" \
-"TypeError for other types."
+"maxlen items (-1: no bound). A single character gives itself; an enum\n" \
+"the name of its value, or the number as str. Raises RuntimeError for\n" \
+"NULL, TypeError for other types."
 
 #define DOC_unpack \
 "unpack($self, cdata, length)\n--\n\n" \
@@ -260,8 +260,8 @@
 "Only for FFI objects of compiled modules: raises ValueError."
 
 #define DOC_LATER_ \
-"Not available yet: raises NotImplementedError. It needs a C compiler, and\n" \
-"jiffi has no such mode so far; use dlopen()."
+"Not available yet: raises NotImplementedError. It needs a C compiler,\n" \
+"and jiffi has no such mode so far; use dlopen()."
 
 #define DOC_compile "compile($self, tmpdir='.', verbose=0, target=None, debug=None)\n--\n\n" DOC_LATER_
 #define DOC_distutils_extension "distutils_extension($self, tmpdir='build', verbose=True)\n--\n\n" DOC_LATER_
@@ -277,8 +277,8 @@
 "features()\n--\n\n" \
 "What this build does on this machine, as a dict: 'target' (a triple),\n" \
 "'calls' and 'callbacks' ('code' where machine code is made per function,\n" \
-"else 'libffi'), 'why_not' (why not code, or None), 'libffi' (its version,\n" \
-"or None)."
+"else 'libffi'), 'why_not' (why not code, or None), 'libffi' (its\n" \
+"version, or None)."
 
 /* clang-format on */
 
