@@ -42,6 +42,8 @@ static void test_print(void)
         const char *steps, *inner, *plain, *qualified;
     } rows[] = {
         {"", "", "int", "int"},
+        {"", "x", "int x", "int x"},
+        {"f", "f", "int f(int, char *)", "int f(int, char *)"},
         {"p", "", "int *", "int *"},
         {"pp", "", "int * *", "int * *"},
         {"c", "x", "int *x", "int const *x"},
