@@ -361,6 +361,8 @@ void jpy_ext_dealloc(PyObject *self)
         PyBuffer_Release(x->view);
         PyMem_Free(x->view);
     }
+    if (x->ext == EXT_HANDLE)
+        jpy_handle_gone(x);
     if (!light || !keep_view(x, ct->st))
         PyObject_GC_Del(x);
     if (!calls)
