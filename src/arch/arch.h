@@ -25,7 +25,8 @@ typedef struct jf_Encoder {
     /* Append the universal callback entry: saves the argument registers into a
      * jf_Regs on the stack, calls `dispatch(context, regs)` with the context
      * found in the static-chain register, reloads the result registers from
-     * it. `x87`: how many x87 results are loaded (0, 1, 2). */
+     * it. `x87`: how many x87 results are loaded (0, 1, 2); -1: vector
+     * registers are left alone as well, for integers and pointers only. */
     jf_Status (*entry)(void (*dispatch)(void *context, jf_Regs *regs), int x87,
                        jf_Buf *out, jf_Diag *d);
 

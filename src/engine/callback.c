@@ -146,7 +146,7 @@ static jf_Status entry_make(int kind, jf_Diag *d)
 {
     jf_Buf bytes = JF_BUF_INIT;
     bool direct = kind == ENTRY_DIRECT;
-    int x87 = direct ? 0 : kind - ENTRY_GENERAL;
+    int x87 = direct ? -1 : kind - ENTRY_GENERAL;
     char name[40];
     snprintf(name, sizeof name, "jiffi:callback entry %d", kind);
     jf_Status st = jf_host_encoder()->entry(

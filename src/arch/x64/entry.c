@@ -16,13 +16,14 @@
 jf_Status x64_entry(void (*dispatch)(void *context, jf_Regs *regs), int x87,
                     jf_Buf *out, jf_Diag *d)
 {
-    JF_ASSERT(x87 >= 0 && x87 <= 2);
+    JF_ASSERT(x87 >= -1 && x87 <= 2);
+    bool vectors = x87 >= 0;
     x64_push(out, X_RBP);
     x64_mov(out, X_RBP, X_RSP);
     x64_alu_imm(out, X_SUB, X_RSP, (int32_t)jf_round_up(sizeof(jf_Regs), 16));
     for (int k = 0; k < X64_N_GPR; k++)
         x64_store(out, AT(gpr[k]), x64_arg_gpr[k], 8);
-    for (int k = 0; k < X64_N_VEC; k++)
+    for (int k = 0; vectors && k < X64_N_VEC; k++)
         x64_movups_store(out, AT(vec[k][0]), k);
     /* 3.2.2: the first stack argument stands above the return address. */
     x64_lea(out, X_RAX, x64_at(X_RBP, 16));
@@ -33,8 +34,10 @@ jf_Status x64_entry(void (*dispatch)(void *context, jf_Regs *regs), int x87,
     x64_call(out, X_RAX);
     x64_load(out, X_RAX, AT(ret_gpr[0]), 8, false);
     x64_load(out, X_RDX, AT(ret_gpr[1]), 8, false);
-    x64_movups_load(out, 0, AT(ret_vec[0][0]));
-    x64_movups_load(out, 1, AT(ret_vec[1][0]));
+    if (vectors) {
+        x64_movups_load(out, 0, AT(ret_vec[0][0]));
+        x64_movups_load(out, 1, AT(ret_vec[1][0]));
+    }
     while (x87-- > 0) /* 3.2.3: real part in st0, so it is loaded last */
         x64_fld80(out, AT(ret_x87[x87][0]));
     x64_leave(out);
