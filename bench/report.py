@@ -76,7 +76,9 @@ def other_targets(others):
         imports.get("jiffi", {}).get("min"), imports.get("cffi", {}).get("min")), 0.1))
     ours = others.get("bytes_cdata", {}).get("jiffi", {})
     for kind, theirs in others.get("bytes_cdata", {}).get("cffi", {}).items():
-        rows.append(("bytes, %s: cffi" % kind, quotient(ours.get(kind), theirs), 1.0))
+        mine = ours.get(kind)
+        rows.append(("bytes, %s: cffi" % kind, quotient(
+            None if mine is None else round(mine), round(theirs)), 1.0))
     return rows
 
 

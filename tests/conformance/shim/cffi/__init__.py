@@ -12,12 +12,11 @@ from jiffi import (CDefError, FFIError, PkgConfigError, VerificationError,
 
 from . import recompiler
 
-if hasattr(jiffi.FFI, "set_source"):
-    FFI = jiffi.FFI
-else:
-    class FFI(jiffi.FFI):
-        def set_source(self, module_name, source, **kwds):
-            recompiler.remember(self, module_name)
+
+class FFI(jiffi.FFI):
+    def set_source(self, module_name, source, **kwds):
+        recompiler.remember(self, module_name)
+
 
 import _cffi_backend  # noqa: E402
 
