@@ -5,7 +5,7 @@
  *
  *   R0  self: the function's cdata     R1  arguments; METH_O: the argument
  *   R2  number of arguments            R3  a type compared with three times and more
- *   then R1 holds the result, R2 the thread state, where calls come between
+ *   then R2 is the thread state, if the GIL is let go
  *
  * No Python object that can go away is named in the code: types are compared by
  * their jf_Type, which the signature keeps.
@@ -68,8 +68,55 @@ static void return_none(jf_Recipe *r)
     jf_return(r, JF_T0, 0);
 }
 
-/* The integer or pointer in `value` as an object. */
-static void return_int(Maker *m, jf_Reg value)
+/* Small ints are kept by Python, one behind the other since 3.11. The address of
+ * the int 0 and the distance from one to the next (a power of two), if so. */
+static bool small_ints(uintptr_t *zero, unsigned *shift)
+{
+    uintptr_t at[3];
+    const long values[] = {-5, 0, 256};
+    for (int i = 0; i < 3; i++) {
+        PyObject *o = PyLong_FromLong(values[i]);
+        at[i] = jpy_address(o);
+        Py_XDECREF(o);
+    }
+    uintptr_t step = (at[1] - at[0]) / 5;
+    *zero = at[1];
+    for (*shift = 4; *shift < 8; ++*shift)
+        if (step == (uintptr_t)1 << *shift)
+            return JPY_PLAIN_REFCOUNT && at[1] - at[0] == 5 * step &&
+                   at[2] - at[1] == 256 * step;
+    return false;
+}
+
+/* The integer in T0, sign or zero extended, as an int. */
+static void box_int(Maker *m, bool is_unsigned64)
+{
+    jf_Recipe *r = &m->r;
+    uint32_t big = jf_recipe_label(r);
+    uintptr_t zero;
+    unsigned shift;
+    if (small_ints(&zero, &shift)) {
+        uint64_t below = is_unsigned64 ? 0 : 5;
+        jf_lea(r, JF_T1, JF_T0, (int32_t)below);
+        jf_branch(r, JF_T1, JF_A, JF_NOREG, 256 + below, big);
+        jf_arith(r, JF_OP_SHL, JF_T1, JF_NOREG, shift);
+        jf_arith(r, JF_OP_ADD, JF_T1, JF_NOREG, zero - (below << shift));
+        if (!JPY_NONE_IMMORTAL) {
+            jf_load(r, JF_T2, JF_T1, offsetof(PyObject, ob_refcnt), 8, false);
+            jf_arith(r, JF_OP_ADD, JF_T2, JF_NOREG, 1);
+            jf_store(r, JF_T1, offsetof(PyObject, ob_refcnt), JF_T2, 8);
+        }
+        jf_return(r, JF_T1, 0);
+    }
+    jf_label(r, big);
+    jf_arg(r, 0, JF_T0, 0);
+    jf_helper(r, JF_T0,
+              is_unsigned64 ? HELPER(PyLong_FromUnsignedLong)
+                            : HELPER(PyLong_FromLong));
+}
+
+/* The integer or pointer in T0 as an object. */
+static void return_int(Maker *m)
 {
     jf_Recipe *r = &m->r;
     const jf_Type *t = m->fn->to;
@@ -77,25 +124,22 @@ static void return_int(Maker *m, jf_Reg value)
     bool is_signed = t->flags & JF_T_SIGNED;
     switch (t->kind) {
     case JF_BOOL:
-        jf_extend(r, JF_T0, value, 1, false);
+        jf_extend(r, JF_T0, JF_T0, 1, false);
         jf_arg(r, 0, JF_T0, 0);
         jf_helper(r, JF_T0, HELPER(PyBool_FromLong));
         break;
     case JF_INT:
     case JF_ENUM:
-        jf_extend(r, JF_T0, value, (int)size, is_signed);
-        jf_arg(r, 0, JF_T0, 0);
-        jf_helper(r, JF_T0,
-                  size == 8 && !is_signed ? HELPER(PyLong_FromUnsignedLong)
-                                          : HELPER(PyLong_FromLong));
+        jf_extend(r, JF_T0, JF_T0, (int)size, is_signed);
+        box_int(m, size == 8 && !is_signed);
         break;
     case JF_PTR:
         jf_arg(r, 0, JF_R0, 0);
-        jf_arg(r, 1, value, 0);
+        jf_arg(r, 1, JF_T0, 0);
         jf_helper(r, JF_T0, HELPER(box_pointer));
         break;
     default:
-        jf_store(r, JF_FRAME, m->ret, value, (int)size);
+        jf_store(r, JF_FRAME, m->ret, JF_T0, (int)size);
         jf_arg(r, 0, JF_R0, 0);
         jf_arglea(r, 1, JF_FRAME, m->ret);
         jf_helper(r, JF_T0, HELPER(jpy_result));
@@ -130,35 +174,55 @@ static void copy_word(Maker *m, int32_t to, int32_t from)
     jf_store(&m->r, JF_THREAD, to, JF_T1, 4);
 }
 
-static void foreign(Maker *m)
+/* T0 = the address to call; NULL raises. */
+static void load_target(Maker *m)
 {
     jf_Recipe *r = &m->r;
-    const int32_t data = offsetof(CDataObject, data);
     uint32_t null = jf_recipe_label(r);
-    jf_load(r, JF_T0, JF_R0, data, 8, false);
+    jf_load(r, JF_T0, JF_R0, offsetof(CDataObject, data), 8, false);
     jf_branch(r, JF_T0, JF_EQ, JF_NOREG, 0, null);
     jf_op(r, JF_OP_COLD);
     jf_label(r, null);
     jf_arg(r, 0, JF_R0, 0);
     jf_helper(r, JF_NOREG, HELPER(jpy_null_error));
-    jf_jump(r, m->fail);
+    if (m->lone) /* no temporaries here */
+        jf_return(r, JF_NOREG, 0);
+    else
+        jf_jump(r, m->fail);
     jf_op(r, JF_OP_HOT);
+}
+
+/* `lone`: in the copy for temporaries, where the target lies in the frame. */
+static void foreign(Maker *m, bool lone)
+{
+    jf_Recipe *r = &m->r;
+    if (!lone)
+        load_target(m);
     if (m->release)
         jf_helper(r, JF_R2, HELPER(PyEval_SaveThread));
     if (m->fast_errno)
         copy_word(m, m->errno_at, m->saved_at);
     else
         jf_helper(r, JF_NOREG, HELPER(jf_os_errno_restore));
-    if (m->release || !m->fast_errno)
-        jf_load(r, JF_T0, JF_R0, data, 8, false);
+    if (lone)
+        jf_load(r, JF_T0, JF_FRAME, m->target, 8, false);
+    else if (m->release || !m->fast_errno)
+        jf_load(r, JF_T0, JF_R0, offsetof(CDataObject, data), 8, false);
     if (m->plan->sret != JF_SRET_NONE)
         jf_recipe_put(r,
                       JF_INS(.op = JF_OP_PLACERET, .b = JF_FRAME, .off = m->ret));
     jf_recipe_put(r, JF_INS(.op = JF_OP_FOREIGN, .b = JF_T0));
 }
 
+static void free_temps(Maker *m)
+{
+    jf_load(&m->r, JF_T0, JF_FRAME, m->temps, 8, false);
+    jf_arg(&m->r, 0, JF_T0, 0);
+    jf_helper(&m->r, JF_NOREG, HELPER(jpy_temps_free));
+}
+
 /* Between the call and the result's boxing: errno, the GIL, temporaries. */
-static void after(Maker *m)
+static void after(Maker *m, bool lone)
 {
     jf_Recipe *r = &m->r;
     if (m->fast_errno)
@@ -169,53 +233,54 @@ static void after(Maker *m)
         jf_arg(r, 0, JF_R2, 0);
         jf_helper(r, JF_NOREG, HELPER(PyEval_RestoreThread));
     }
-    if (!m->has_temps)
+    if (lone)
+        free_temps(m);
+    if (m->lone || !m->has_temps)
         return;
     uint32_t some = jf_recipe_label(r), none = jf_recipe_label(r);
     jf_branchm(r, JF_FRAME, m->temps, JF_NE, JF_NOREG, 0, some);
     jf_op(r, JF_OP_COLD);
     jf_label(r, some);
-    jf_load(r, JF_T0, JF_FRAME, m->temps, 8, false);
-    jf_arg(r, 0, JF_T0, 0);
-    jf_helper(r, JF_NOREG, HELPER(jpy_temps_free));
+    free_temps(m);
     jf_jump(r, none);
     jf_op(r, JF_OP_HOT);
     jf_label(r, none);
 }
 
-static void call_and_return(Maker *m)
+/* The foreign call and what follows it, up to the return. */
+static void call_and_return(Maker *m, bool lone)
 {
     jf_Recipe *r = &m->r;
-    bool clean = m->fast_errno && !m->release && !m->has_temps;
+    bool clean =
+        m->fast_errno && !m->release && !lone && (!m->has_temps || m->lone);
     ResultWay way = result_way(m);
-    jf_Reg value = clean ? JF_T0 : JF_R1;
-    foreign(m);
+    uint8_t size = (uint8_t)m->plan->result.size;
+    foreign(m, lone);
     if (way == GIVES_INT)
-        jf_recipe_put(r, JF_INS(.op = JF_OP_RESULT, .a = value));
+        jf_recipe_put(r, JF_INS(.op = JF_OP_RESULT, .a = JF_T0));
+    if (way == GIVES_INT && !clean)
+        jf_store(r, JF_FRAME, m->ret, JF_T0, 8);
     if (way == GIVES_FLOAT)
         jf_recipe_put(r, JF_INS(.op = JF_OP_RESULTF, .a = JF_F0));
     if (way == GIVES_FLOAT && !clean)
         jf_recipe_put(r, JF_INS(.op = JF_OP_STOREF, .a = JF_FRAME, .b = JF_F0,
-                                .off = m->ret, .w = (uint8_t)m->plan->result.size));
+                                .off = m->ret, .w = size));
     if (way == GIVES_MEMORY && m->plan->sret == JF_SRET_NONE)
         jf_recipe_put(r, JF_INS(.op = JF_OP_RESULTM, .b = JF_FRAME, .off = m->ret));
-    after(m);
+    after(m, lone);
+    if (way == GIVES_INT && !clean)
+        jf_load(r, JF_T0, JF_FRAME, m->ret, 8, false);
     if (way == GIVES_FLOAT && !clean)
         jf_recipe_put(r, JF_INS(.op = JF_OP_LOADF, .a = JF_F0, .b = JF_FRAME,
-                                .off = m->ret, .w = (uint8_t)m->plan->result.size));
-    switch (way) {
-    case GIVES_NONE:
+                                .off = m->ret, .w = size));
+    if (way == GIVES_NONE)
         return_none(r);
-        break;
-    case GIVES_INT:
-        return_int(m, value);
-        break;
-    case GIVES_FLOAT:
+    else if (way == GIVES_INT)
+        return_int(m);
+    else if (way == GIVES_FLOAT)
         return_float(m);
-        break;
-    case GIVES_MEMORY:
+    else
         return_memory(m);
-    }
 }
 
 /* --- the whole ------------------------------------------------------------------------------ */
@@ -253,12 +318,12 @@ static bool lay_frame(Maker *m)
     if (cell > MAX_FRAME || ret > MAX_FRAME || m->plan->stack_size > MAX_FRAME)
         return false;
     m->cell = jf_recipe_frame(&m->r, (uint32_t)cell, 16);
-    ResultWay way = result_way(m);
-    const jf_Type *to = m->fn->to;
-    if (way == GIVES_MEMORY || way == GIVES_FLOAT || to->kind == JF_CHAR)
-        m->ret = jf_recipe_frame(&m->r, (uint32_t)ret, 16);
+    m->ret = jf_recipe_frame(&m->r, (uint32_t)ret, 16);
     if (m->has_temps)
         m->temps = jf_recipe_frame(&m->r, 8, 8);
+    m->lone = m->has_temps && m->flags == METH_O;
+    if (m->lone)
+        m->target = jf_recipe_frame(&m->r, 8, 8);
     return true;
 }
 
@@ -280,25 +345,29 @@ static void make(Maker *m)
 {
     jf_Recipe *r = &m->r;
     m->fail = jf_recipe_label(r);
+    m->lone_tail = jf_recipe_label(r);
     if (m->flags == METH_FASTCALL)
         check_count(m);
     m->shared = choose_shared(m);
     if (m->shared)
         jf_const(r, JF_R3, jpy_address(m->shared));
-    if (m->has_temps)
+    if (m->has_temps && !m->lone)
         jf_recipe_put(r, JF_INS(.op = JF_OP_STORE, .a = JF_FRAME, .b = JF_NOREG,
                                 .off = m->temps, .w = 8));
     for (uint32_t i = 0; i < m->plan->n_args; i++)
         jpy_recipe_argument(m, i);
-    call_and_return(m);
+    call_and_return(m, false);
     jf_op(r, JF_OP_COLD);
+    if (m->lone) {
+        jf_label(r, m->lone_tail);
+        jf_place(r, 0, JF_T1);
+        call_and_return(m, true);
+    }
     jf_label(r, m->fail);
     if (m->has_temps) {
         uint32_t none = jf_recipe_label(r);
-        jf_load(r, JF_T0, JF_FRAME, m->temps, 8, false);
-        jf_branch(r, JF_T0, JF_EQ, JF_NOREG, 0, none);
-        jf_arg(r, 0, JF_T0, 0);
-        jf_helper(r, JF_NOREG, HELPER(jpy_temps_free));
+        jf_branchm(r, JF_FRAME, m->temps, JF_EQ, JF_NOREG, 0, none);
+        free_temps(m);
         jf_label(r, none);
     }
     jf_return(r, JF_NOREG, 0);

@@ -19,6 +19,10 @@ typedef struct Maker {
     int32_t errno_at, saved_at; /* from THREAD, if fast_errno */
     const void *shared;         /* type object in R3; NULL: none */
     bool has_temps;
+    bool lone;            /* METH_O and a pointer: temporaries are rare and known
+                             before the call, which then is a copy off the path */
+    uint32_t lone_tail;   /* label of that copy */
+    int32_t target;       /* frame: address to call, if lone */
     int32_t temps; /* frame: Temp *, if has_temps */
     int32_t cell;  /* frame: one converted argument */
     int32_t ret;   /* frame: a result in memory */

@@ -184,6 +184,23 @@ static bool takes_bytes(const jf_Type *t)
            ((to->kind == JF_CHAR || to->kind == JF_INT) && to->size == 1);
 }
 
+/* The only argument is in T1. If it needed no temporary go on at `place`; else to
+ * the copy of the call that frees it. */
+static void lone_with_temps(Maker *m, uint32_t place)
+{
+    jf_Recipe *r = &m->r;
+    uint32_t good = jf_recipe_label(r);
+    jf_branchm(r, JF_FRAME, m->temps, JF_EQ, JF_NOREG, 0, place);
+    jf_load(r, JF_T0, JF_R0, offsetof(CDataObject, data), 8, false);
+    jf_branch(r, JF_T0, JF_NE, JF_NOREG, 0, good);
+    jf_arg(r, 0, JF_R0, 0);
+    jf_helper(r, JF_NOREG, (uintptr_t)jpy_null_error);
+    jf_jump(r, m->fail);
+    jf_label(r, good);
+    jf_store(r, JF_FRAME, m->target, JF_T0, 8);
+    jf_jump(r, m->lone_tail);
+}
+
 static void arg_pointer(Maker *m, uint32_t i, const jf_Type *t)
 {
     jf_Recipe *r = &m->r;
@@ -204,9 +221,15 @@ static void arg_pointer(Maker *m, uint32_t i, const jf_Type *t)
         jf_jump(r, place);
     }
     jf_label(r, slow);
+    if (m->lone)
+        jf_recipe_put(r, JF_INS(.op = JF_OP_STORE, .a = JF_FRAME, .b = JF_NOREG,
+                                .off = m->temps, .w = 8));
     convert(m, object, i);
     jf_load(r, JF_T1, JF_FRAME, m->cell, 8, false);
-    jf_jump(r, place);
+    if (m->lone)
+        lone_with_temps(m, place);
+    else
+        jf_jump(r, place);
     jf_op(r, JF_OP_HOT);
     jf_label(r, place);
     jf_place(r, (int)i, JF_T1);
