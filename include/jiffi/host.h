@@ -6,6 +6,7 @@
 #ifndef JIFFI_HOST_H
 #define JIFFI_HOST_H
 
+#include "core/base/bits.h"
 #include "core/base/diag.h"
 #include "core/base/mem.h"
 #include "core/layout/layout.h"

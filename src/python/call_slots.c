@@ -5,7 +5,6 @@
  * where there is no machine code, and the source of what machine code calls when
  * an argument is not of the usual kind, so that both behave the same.
  */
-#include "core/base/bits.h"
 #include "python/call.h"
 
 #include <string.h>

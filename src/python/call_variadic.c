@@ -5,7 +5,6 @@
  * performed, small integers to int, float to double. A cdata brings its type; a
  * plain Python value takes the type its C spelling would have.
  */
-#include "core/base/bits.h"
 #include "python/call.h"
 
 #include <string.h>
