@@ -314,6 +314,7 @@ PyObject *jpy_callback(FFIObject *ffi, CTypeObject *ct, PyObject *callable,
         return NULL;
     }
     cd->owner = (PyObject *)c;
+    cd->extra = Py_NewRef(callable);
     return (PyObject *)cd;
 }
 

@@ -59,17 +59,18 @@ PyObject *jpy_cdata_open(CTypeObject *ct, char *data, Py_ssize_t length,
     return (PyObject *)cd;
 }
 
-CDataObject *jpy_cdata_inline(CTypeObject *ct, Py_ssize_t bytes, Py_ssize_t length)
+CDataObject *jpy_cdata_inline(CTypeObject *ct, Py_ssize_t bytes, Py_ssize_t length,
+                              int clear)
 {
     if (bytes > PY_SSIZE_T_MAX - (Py_ssize_t)CDATA_INLINE)
         return (CDataObject *)PyErr_NoMemory();
     size_t all = CDATA_INLINE + (size_t)bytes;
     /* Large blocks come zeroed from the system without being touched. */
-    CDataObject *cd =
-        bytes > SMALL_INLINE ? PyObject_Calloc(1, all) : PyObject_Malloc(all);
+    CDataObject *cd = bytes > SMALL_INLINE && clear ? PyObject_Calloc(1, all)
+                                                    : PyObject_Malloc(all);
     cd = cdata_init(cd, ct);
     if (cd) {
-        if (bytes <= SMALL_INLINE)
+        if (bytes <= SMALL_INLINE && clear)
             memset((char *)cd + CDATA_INLINE, 0, (size_t)bytes);
         cd->data = (char *)cd + CDATA_INLINE;
         CDATA_LENGTH(cd) = length;
@@ -80,7 +81,7 @@ CDataObject *jpy_cdata_inline(CTypeObject *ct, Py_ssize_t bytes, Py_ssize_t leng
 CDataObject *jpy_cdata_prim(CTypeObject *ct)
 {
     JF_ASSERT(ct->size >= 0);
-    return jpy_cdata_inline(ct, ct->size, ct->size);
+    return jpy_cdata_inline(ct, ct->size, ct->size, 1);
 }
 
 PyObject *jpy_cdata_copy(CTypeObject *ct, const char *data)
@@ -88,7 +89,7 @@ PyObject *jpy_cdata_copy(CTypeObject *ct, const char *data)
     Py_ssize_t size = jpy_ctype_size(ct);
     if (size < 0)
         return NULL;
-    CDataObject *cd = jpy_cdata_inline(ct, size, size);
+    CDataObject *cd = jpy_cdata_inline(ct, size, size, 0);
     if (cd)
         memcpy(cd->data, data, (size_t)size);
     return (PyObject *)cd;
@@ -314,6 +315,12 @@ static int is_address_like(PyObject *o)
 
 PyObject *jpy_cdata_compare(PyObject *v, PyObject *w, int op)
 {
+    if (PyCFunction_Check(w)) { /* perhaps a library's function */
+        PyObject *fn = jpy_function_cdata(((CDataObject *)v)->ctype->st, w);
+        if (!fn && PyErr_Occurred())
+            return NULL;
+        w = fn ? fn : w;
+    }
     int v_is = is_address_like(v), w_is = is_address_like(w);
     if (v_is && w_is)
         return PyBool_FromLong(compare_addresses(((CDataObject *)v)->data,

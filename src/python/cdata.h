@@ -10,8 +10,9 @@
 
 /* --- cdata.c ------------------------------------------------------------------ */
 
-/* Memory of its own behind the object, zeroed; `length`: see CDATA_LENGTH. */
-CDataObject *jpy_cdata_inline(CTypeObject *ct, Py_ssize_t bytes, Py_ssize_t length);
+/* Memory of its own behind the object; `length`: see CDATA_LENGTH. */
+CDataObject *jpy_cdata_inline(CTypeObject *ct, Py_ssize_t bytes, Py_ssize_t length,
+                              int clear);
 /* Memory of ffi.new (or a struct a call returned), not a casted primitive. */
 int jpy_owns_inline(const CDataObject *cd);
 void jpy_cdata_dealloc(PyObject *self);

@@ -255,15 +255,20 @@ static int initialise(CTypeObject *ct, char *data, NewPlan plan, PyObject *init)
     return jpy_item_set(ct, data, init);
 }
 
-PyObject *jpy_new(CTypeObject *ct, PyObject *init)
+static PyObject *new_inline(CTypeObject *ct, PyObject *init, int clear)
 {
     NewPlan plan;
     if (plan_new(ct, &init, &plan) < 0)
         return NULL;
-    CDataObject *cd = jpy_cdata_inline(ct, plan.bytes, plan.length);
+    CDataObject *cd = jpy_cdata_inline(ct, plan.bytes, plan.length, clear);
     if (cd && init && initialise(ct, cd->data, plan, init) < 0)
         Py_CLEAR(cd);
     return (PyObject *)cd;
+}
+
+PyObject *jpy_new(CTypeObject *ct, PyObject *init)
+{
+    return new_inline(ct, init, 1);
 }
 
 /* What alloc(n) gave: a cdata that points to memory. */
@@ -293,7 +298,7 @@ PyObject *jpy_new_with(CTypeObject *ct, PyObject *init, PyObject *alloc,
                        PyObject *free_, int clear)
 {
     if (!alloc)
-        return jpy_new(ct, init); /* always cleared: nothing is saved by not */
+        return new_inline(ct, init, clear);
     NewPlan plan;
     if (plan_new(ct, &init, &plan) < 0)
         return NULL;
@@ -391,6 +396,8 @@ static int ext_clear(PyObject *self)
     CDataExt *x = (CDataExt *)self;
     if (x->ext == EXT_HANDLE)
         Py_CLEAR(x->owner);
+    if (x->ext == EXT_CALLBACK)
+        Py_CLEAR(x->extra); /* only told of by repr() */
     if (x->view)
         PyBuffer_Release(x->view);
     return 0;

@@ -277,6 +277,10 @@ static int from_python(CTypeObject *ct, unsigned quals, PyObject *value,
             return from_initialiser(ct, value, n, pointer, temps);
     } else if (PyObject_CheckBuffer(value)) {
         return from_buffer(ct, quals, value, pointer, temps);
+    } else if (jpy_is_file_pointer(ct)) {
+        int is_file = jpy_file_stream(value, pointer);
+        if (is_file)
+            return is_file < 0 ? -1 : 0;
     }
     return jpy_from_object(ct, (char *)pointer, value);
 }

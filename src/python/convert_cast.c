@@ -54,6 +54,11 @@ static PyObject *cast_address(CTypeObject *ct, PyObject *value)
     PyObject *fn = jpy_is_cdata(value) ? NULL : jpy_function_cdata(ct->st, value);
     if (!fn && PyErr_Occurred())
         return NULL;
+    if (!fn && jpy_is_file_pointer(ct) && !jpy_is_cdata(value)) {
+        int is_file = jpy_file_stream(value, &p);
+        if (is_file)
+            return is_file < 0 ? NULL : jpy_cdata(ct, p);
+    }
     if (jpy_to_address(fn ? fn : value, &p) < 0)
         return NULL;
     return jpy_cdata(ct, p);

@@ -107,11 +107,26 @@ static void fill_facts(CTypeObject *ct)
                       (V_IS_INT(ct->item_code) || ct->item_code == V_CHAR);
 }
 
-CTypeObject *jpy_ctype(State *st, jf_Type *t)
+/* An enum without enumerators may be anything; say what it is taken for. */
+static int warn_empty_enum(const jf_Type *t)
 {
-    t = t->canon;
-    if (t->host)
-        return (CTypeObject *)Py_NewRef((PyObject *)t->host);
+    if (t->kind != JF_ENUM || t->u.en->n_items)
+        return 0;
+    jf_Buf b = JF_BUF_INIT;
+    jf_type_print(t, "", 0, &b, NULL);
+    int bad =
+        PyErr_WarnFormat(PyExc_UserWarning, 1,
+                         "'%s' has no values explicitly defined; guessing that "
+                         "it is equivalent to 'unsigned int'",
+                         b.p ? b.p : "enum");
+    jf_buf_free(&b);
+    return bad;
+}
+
+static CTypeObject *ctype_new(State *st, jf_Type *t)
+{
+    if (warn_empty_enum(t) < 0)
+        return NULL;
     CTypeObject *ct = PyObject_GC_New(CTypeObject, st->ctype_type);
     if (!ct)
         return NULL;
@@ -123,6 +138,39 @@ CTypeObject *jpy_ctype(State *st, jf_Type *t)
     fill_facts(ct);
     t->host = ct;
     PyObject_GC_Track(ct);
+    return ct;
+}
+
+/* A pointer holds what it points to. Made from the inside out, without recursion:
+ * `int ****...` may be as deep as the memory allows. */
+CTypeObject *jpy_ctype(State *st, jf_Type *t)
+{
+    t = t->canon;
+    if (t->host)
+        return (CTypeObject *)Py_NewRef((PyObject *)t->host);
+    size_t depth = 0;
+    for (const jf_Type *x = t; has_item(x) && !x->host; x = x->to->canon)
+        depth++;
+    jf_Type *few[16], **chain = few;
+    if (depth >= JF_COUNT(few) && !(chain = PyMem_New(jf_Type *, depth + 1)))
+        return (CTypeObject *)PyErr_NoMemory();
+    for (size_t i = 0; i <= depth; i++, t = t->to ? t->to->canon : NULL)
+        chain[i] = t;
+    CTypeObject *item = NULL, *ct = NULL;
+    for (size_t i = depth + 1; i--; item = ct) {
+        ct = chain[i]->host ? (CTypeObject *)Py_NewRef((PyObject *)chain[i]->host)
+                            : ctype_new(st, chain[i]);
+        if (!ct) {
+            Py_XDECREF(item);
+            break;
+        }
+        if (item && !ct->item)
+            ct->item = item;
+        else
+            Py_XDECREF(item);
+    }
+    if (chain != few)
+        PyMem_Free(chain);
     return ct;
 }
 

@@ -43,7 +43,7 @@ typedef struct State {
     PyTypeObject *handle_type; /* Handle: lib.c */
     PyTypeObject *callback_type; /* Callback: callback.c */
     PyObject *ffi_error;       /* jiffi.FFIError, also FFI.error */
-    PyObject *cdef_error;      /* jiffi.CDefError */
+    PyObject *cdef_error;      /* jiffi.DeclarationError: a CDefError, an FFIError */
     PyObject *verification_error, *verification_missing, *pkgconfig_error;
     struct CTypeObject *void_p; /* often needed ctypes; owned */
     struct CTypeObject *char_p;
@@ -237,7 +237,8 @@ typedef enum ExtKind {
     EXT_GC,       /* ffi.gc: `owner` the cdata, `extra` the destructor */
     EXT_HANDLE,   /* ffi.new_handle: `owner` the Python object */
     EXT_BUFFER,   /* ffi.from_buffer: `view` */
-    EXT_CALLBACK, /* ffi.callback: `owner` the callback record (callback.c) */
+    EXT_CALLBACK, /* ffi.callback: `owner` the callback record (callback.c),
+                     `extra` the Python callable, for repr() */
     EXT_ALLOC,    /* new_allocator: `owner` what alloc() returned, `extra` free */
     EXT_FUNCTION  /* function of a library: FunctionObject (call.c) */
 } ExtKind;
@@ -356,6 +357,10 @@ int jpy_to_int64(PyObject *o, CTypeObject *ct, int64_t *v);  /* range checked
 int jpy_to_double(PyObject *o, CTypeObject *ct, double *v);
 /* The pointer a non-NULL cdata, handle, or integer-like object stands for. */
 int jpy_to_address(PyObject *o, void **v);
+
+/* `FILE *`, and the stream of a Python file object: convert_file.c. */
+int jpy_is_file_pointer(const CTypeObject *ct);
+int jpy_file_stream(PyObject *o, void **stream);
 
 /* One argument of pointer type. Accepts cdata of the type or compatible, bytes,
  * str initialisers, lists (a temporary is made), buffers whose items fit
