@@ -14,6 +14,7 @@ _jiffi; nothing else is imported here, so that importing stays cheap.
 from ._jiffi import (
     FFI,
     CDefError,
+    DeclarationError,
     FFIError,
     PkgConfigError,
     VerificationError,
@@ -24,6 +25,7 @@ from ._jiffi import (
 __all__ = [
     "FFI",
     "CDefError",
+    "DeclarationError",
     "FFIError",
     "PkgConfigError",
     "VerificationError",

@@ -18,7 +18,9 @@ _OnError: TypeAlias = Callable[[type[BaseException], BaseException, TracebackTyp
 
 class FFIError(Exception): ...
 
-class CDefError(Exception):
+class CDefError(Exception): ...
+
+class DeclarationError(CDefError, FFIError):
     file: str | None
     line: int | None
     column: int | None

@@ -43,7 +43,7 @@ static PyType_Slot cdata_slots[] = {
     {Py_mp_length, jpy_cdata_len},
     {Py_mp_subscript, jpy_cdata_subscript},
     {Py_mp_ass_subscript, jpy_cdata_ass_subscript},
-    {Py_tp_doc, "A value or an address in C. Check with isinstance(x, ffi.CData): "
+    {Py_tp_doc, "A value or an address in C. Check with isinstance(x, ffi.CData):\n"
                 "some are of a subclass."},
     {0, NULL},
 };

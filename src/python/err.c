@@ -110,6 +110,23 @@ int jpy_init_errors(State *st, PyObject *module)
             PyModule_AddObjectRef(module, rows[i].name, *rows[i].place) < 0)
             return -1;
     }
+    /* cffi raises CDefError in one of its two parsers and FFIError in the other,
+     * and for redeclarations: what is raised here is both. */
+    PyObject *bases = PyTuple_Pack(2, st->cdef_error, st->ffi_error);
+    PyObject *both =
+        bases ? PyErr_NewExceptionWithDoc(
+                    "jiffi.DeclarationError",
+                    "C text that could not be read: a CDefError and an "
+                    "FFIError.\n\nfile, line and column say where (None if "
+                    "unknown); the message shows it.",
+                    bases, NULL)
+              : NULL;
+    Py_XDECREF(bases);
+    if (!both)
+        return -1;
+    Py_SETREF(st->cdef_error, both);
+    if (PyModule_AddObjectRef(module, "DeclarationError", both) < 0)
+        return -1;
     static const char *const places[] = {"file", "line", "column"};
     for (size_t i = 0; i < JF_COUNT(places); i++) {
         if (PyObject_SetAttrString(st->cdef_error, places[i], Py_None) < 0)

@@ -57,10 +57,12 @@ static int ffi_init(PyObject *self, PyObject *args, PyObject *kwargs)
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O$O:FFI", names, &backend,
                                      &gil))
         return -1;
-    if (backend != Py_None && !PyModule_Check(backend)) {
-        PyErr_Format(PyExc_TypeError,
-                     "FFI(): backend must be None or a module, not '%.200s'",
-                     Py_TYPE(backend)->tp_name);
+    if (PyLong_Check(backend) || PyUnicode_Check(backend) ||
+        PyBytes_Check(backend)) {
+        PyErr_Format(
+            PyExc_TypeError,
+            "FFI(): backend must be None or a back end of cffi, not '%.200s'",
+            Py_TYPE(backend)->tp_name);
         return -1;
     }
     return jpy_ffi_read_gil(gil, &((FFIObject *)self)->gil);

@@ -33,6 +33,7 @@ def test_error_classes_are_unrelated():
         assert cls.__module__ == "jiffi"
         assert cls.__name__ == name
     assert FFI.error is FFIError
+    assert jiffi.DeclarationError.__bases__ == (CDefError, FFIError)
 
 
 def test_features():
@@ -289,6 +290,7 @@ def test_cdef_error_shows_the_place():
     assert "unknown_t" in text
     lines = text.splitlines()
     assert any(line.rstrip().endswith("^") or set(line.strip()) <= {"^", "~"} for line in lines[1:])
+    assert type(e.value) is jiffi.DeclarationError
     assert (e.value.file, e.value.line, e.value.column) == ("<cdef source string>", 2, 9)
 
 
