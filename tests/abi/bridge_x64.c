@@ -35,20 +35,20 @@ __asm__(".text\n.globl bridge_call\nbridge_call:\n"
         "lea -16(%rbp),%rsp\n pop %r12\n pop %rbx\n pop %rbp\n ret\n");
 
 /* A frame of 336 bytes holds the jf_Regs. */
-#define ENTRY(name, load_x87)                                                  \
-    __asm__(".text\n.globl " name "\n" name ":\n"                              \
-            "push %rbp\n mov %rsp,%rbp\n sub $336,%rsp\n"                      \
-            "mov %rdi,(%rsp)\n mov %rsi,8(%rsp)\n mov %rdx,16(%rsp)\n"         \
-            "mov %rcx,24(%rsp)\n mov %r8,32(%rsp)\n mov %r9,40(%rsp)\n"        \
-            "movups %xmm0,80(%rsp)\n movups %xmm1,96(%rsp)\n"                  \
-            "movups %xmm2,112(%rsp)\n movups %xmm3,128(%rsp)\n"                \
-            "movups %xmm4,144(%rsp)\n movups %xmm5,160(%rsp)\n"                \
-            "movups %xmm6,176(%rsp)\n movups %xmm7,192(%rsp)\n"                \
-            "lea 16(%rbp),%rax\n mov %rax,208(%rsp)\n"                         \
-            "movq (%rsp),%rax\n mov %rax,216(%rsp)\n"                          \
-            "mov %rsp,%rdi\n call bridge_dispatch\n"                           \
-            "mov 216(%rsp),%rax\n mov 224(%rsp),%rdx\n"                        \
-            "movups 232(%rsp),%xmm0\n movups 248(%rsp),%xmm1\n" load_x87       \
+#define ENTRY(name, load_x87)                                            \
+    __asm__(".text\n.globl " name "\n" name ":\n"                        \
+            "push %rbp\n mov %rsp,%rbp\n sub $336,%rsp\n"                \
+            "mov %rdi,(%rsp)\n mov %rsi,8(%rsp)\n mov %rdx,16(%rsp)\n"   \
+            "mov %rcx,24(%rsp)\n mov %r8,32(%rsp)\n mov %r9,40(%rsp)\n"  \
+            "movups %xmm0,80(%rsp)\n movups %xmm1,96(%rsp)\n"            \
+            "movups %xmm2,112(%rsp)\n movups %xmm3,128(%rsp)\n"          \
+            "movups %xmm4,144(%rsp)\n movups %xmm5,160(%rsp)\n"          \
+            "movups %xmm6,176(%rsp)\n movups %xmm7,192(%rsp)\n"          \
+            "lea 16(%rbp),%rax\n mov %rax,208(%rsp)\n"                   \
+            "movq (%rsp),%rax\n mov %rax,216(%rsp)\n"                    \
+            "mov %rsp,%rdi\n call bridge_dispatch\n"                     \
+            "mov 216(%rsp),%rax\n mov 224(%rsp),%rdx\n"                  \
+            "movups 232(%rsp),%xmm0\n movups 248(%rsp),%xmm1\n" load_x87 \
             "leave\n ret\n")
 
 ENTRY("bridge_entry", "");

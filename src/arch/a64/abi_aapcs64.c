@@ -32,26 +32,33 @@ static bool is_vec_leaf(const jf_Leaf *l)
 
 /* 5.9.5: one to four members of one fundamental or vector type and nothing
  * else: no padding, no empty arrays of something different. */
-static uint32_t homogeneous(const jf_View *v)
+static uint32_t homogeneous(const jf_View *v, uint32_t *part)
 {
     uint32_t n = 0;
-    uint32_t part = v->n ? v->leaves[0].size : 0;
+    const jf_Leaf *first = NULL;
     for (uint32_t i = 0; i < v->n; i++) {
         const jf_Leaf *l = &v->leaves[i];
-        if (!is_vec_leaf(l) || l->size != part || l->cls != v->leaves[0].cls)
+        if (l->cls == JF_LEAF_BITS && l->size == 0)
+            continue; /* a bit-field of width zero is no member */
+        first = first ? first : l;
+        if (!is_vec_leaf(l) || l->size != first->size || l->cls != first->cls)
             return 0;
         n += !l->ghost;
     }
-    return n && n <= MAX_HFA && (uint64_t)n * part == v->size ? n : 0;
+    if (n == 0 || n > MAX_HFA || (uint64_t)n * first->size != v->size)
+        return 0;
+    *part = first->size;
+    return n;
 }
 
 static Seen look(const jf_View *v)
 {
     jf_Kind kind = (jf_Kind)v->type->kind;
     bool composite = v->aggregate || kind == JF_VALIST || kind == JF_COMPLEX;
-    uint32_t n = homogeneous(v);
+    uint32_t part = 0;
+    uint32_t n = homogeneous(v, &part);
     if (n)
-        return (Seen){S_VEC, n, v->leaves[0].size};
+        return (Seen){S_VEC, n, part};
     if (v->size > 16)
         return (Seen){S_LARGE, 1, 8};
     if (composite || kind == JF_VECTOR)

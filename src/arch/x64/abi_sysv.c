@@ -49,7 +49,9 @@ static bool is_nothing(const jf_Leaf *l)
 {
     if (l->cls == JF_LEAF_BITS && l->size == 0)
         return !l->in_union;
-    return l->size == 0 || (l->ghost && l->offset % 8 == 0);
+    if (l->ghost && (l->origin % 8 == 0 || l->offset / 8 != l->origin / 8))
+        return true;
+    return l->size == 0;
 }
 
 /* Merge the classes of one scalar into those of the value. */
@@ -151,7 +153,7 @@ static bool is_wide_vector(const jf_View *v)
 static jf_Status on_stack(jf_PlanMaker *m, const jf_View *v, jf_PlanValue *out,
                           jf_Diag *d)
 {
-    if (v->size == 0)
+    if (v->hollow) /* GCC and Clang give padding no room; in registers they do */
         return JF_OK;
     if (v->align > 16)
         return jf_maker_refuse(v,
@@ -221,6 +223,8 @@ static jf_Status sysv_result(jf_PlanMaker *m, const jf_View *v, jf_PlanValue *ou
         return JF_OK;
     }
     classify(v, cls);
+    if (cls[0] == C_MEMORY && v->hollow)
+        return JF_OK; /* padding is not worth an address, say the compilers */
     if (cls[0] == C_MEMORY) {
         m->sret = JF_SRET_GPR0;
         m->gpr = 1;

@@ -22,10 +22,13 @@ static bool is_real(const jf_View *v)
 }
 
 /* The n-th argument owns the n-th register of both kinds, whichever it uses:
- * m->gpr counts arguments. */
-static void place_word(jf_PlanMaker *m, jf_PlanValue *out, jf_Piece p)
+ * m->gpr counts arguments. Padding (`hollow`) gets no room on the stack, as GCC has
+ * it. */
+static void place_word(jf_PlanMaker *m, jf_PlanValue *out, jf_Piece p, bool hollow)
 {
     if (m->gpr >= N_REG) {
+        if (hollow)
+            return;
         jf_maker_stack(m, out, p.size, 8, 8);
         if (!m->failed)
             m->pieces[m->n_pieces - 1].extend = p.extend;
@@ -50,7 +53,7 @@ static jf_Status win64_arg(jf_PlanMaker *m, const jf_View *v, bool variadic,
     } else {
         p.extend = jf_maker_extend(v);
     }
-    place_word(m, out, p);
+    place_word(m, out, p, v->hollow && !out->indirect);
     return JF_OK;
 }
 
@@ -69,7 +72,7 @@ static jf_Status win64_result(jf_PlanMaker *m, const jf_View *v, jf_PlanValue *o
     } else if (fits_word(v)) {
         p.extend = jf_maker_extend(v);
         jf_maker_piece(m, out, p);
-    } else if (v->size) {
+    } else if (!v->hollow) {
         m->sret = JF_SRET_GPR0;
         m->gpr = 1;
         out->indirect = true;

@@ -29,6 +29,7 @@ typedef struct jf_Leaf {
     bool in_union;    /* BITS: a direct member of a union */
     bool ghost;       /* scalar of an array of no elements: it is not there, but
                          compilers look at its type */
+    uint32_t origin;  /* ghost: offset of that array */
 } jf_Leaf;
 
 /* Values up to this size are flattened; no convention looks inside others. */
@@ -41,6 +42,7 @@ typedef struct jf_View {
     uint32_t inner;      /* alignment asked for by members only, without
                             attribute aligned on the whole (AAPCS64) */
     bool aggregate;      /* struct or union */
+    bool hollow;         /* no scalar with a name inside: all is padding */
     jf_Leaf *leaves;     /* no two alike; owned by the maker; empty if larger
                             than JF_VIEW_MAX */
     uint32_t n;

@@ -11,20 +11,22 @@
 /* One walk over one value. */
 typedef struct Walk {
     jf_PlanMaker *m;
-    bool ghost; /* inside an array of no elements */
+    bool ghost;      /* inside an array of no elements */
+    uint32_t origin; /* the outermost such array's offset */
 } Walk;
 
 static bool same_leaf(const jf_Leaf *a, const jf_Leaf *b)
 {
     return a->offset == b->offset && a->size == b->size && a->cls == b->cls &&
            a->named == b->named && a->in_union == b->in_union &&
-           a->ghost == b->ghost;
+           a->ghost == b->ghost && a->origin == b->origin;
 }
 
 static void put(Walk *w, jf_Leaf leaf)
 {
     jf_PlanMaker *m = w->m;
     leaf.ghost = w->ghost;
+    leaf.origin = w->ghost ? w->origin : 0;
     for (uint32_t i = 0; i < m->n_leaves; i++)
         if (same_leaf(&m->leaves[i], &leaf))
             return; /* a union says it again */
@@ -41,8 +43,7 @@ static void put(Walk *w, jf_Leaf leaf)
     m->leaves[m->n_leaves++] = leaf;
 }
 
-static void put_scalar(Walk *w, const jf_Type *t, uint32_t offset,
-                       jf_LeafClass cls)
+static void put_scalar(Walk *w, const jf_Type *t, uint32_t offset, jf_LeafClass cls)
 {
     put(w, (jf_Leaf){.offset = offset,
                      .size = (uint32_t)t->size,
@@ -99,7 +100,10 @@ static void walk_array(Walk *w, const jf_Type *t, uint32_t offset)
         return;
     }
     bool ghost = w->ghost;
-    w->ghost = ghost || t->length == 0;
+    if (!ghost && t->length == 0) {
+        w->ghost = true;
+        w->origin = offset;
+    }
     uint64_t n = t->length == 0 || t->to->size == 0 ? 1 : t->length;
     for (uint64_t i = 0; i < n; i++)
         walk(w, t->to, offset + (uint32_t)(i * t->to->size));
@@ -159,6 +163,22 @@ static uint32_t inner_align(const jf_Type *t)
     return most;
 }
 
+/* Are there nothing but unnamed bit-fields and arrays of no elements inside? */
+static bool is_hollow(const jf_Type *t)
+{
+    for (; t->kind == JF_ARRAY; t = t->to)
+        if (t->length == 0 || t->length == JF_UNKNOWN)
+            return true;
+    if (!jf_is_record(t))
+        return false;
+    for (uint32_t i = 0; i < t->u.rec->n_fields; i++) {
+        const jf_Field *f = &t->u.rec->fields[i];
+        if (f->bits >= 0 ? f->name != NULL : !is_hollow(f->type))
+            return false;
+    }
+    return true;
+}
+
 bool jf_view_make(jf_PlanMaker *m, const jf_Type *t, jf_View *v)
 {
     m->n_leaves = 0;
@@ -166,8 +186,9 @@ bool jf_view_make(jf_PlanMaker *m, const jf_Type *t, jf_View *v)
                    .size = t->size,
                    .align = t->align,
                    .inner = inner_align(t),
-                   .aggregate = jf_is_record(t)};
-    Walk w = {m, false};
+                   .aggregate = jf_is_record(t),
+                   .hollow = is_hollow(t)};
+    Walk w = {m, false, 0};
     if (t->size <= JF_VIEW_MAX)
         walk(&w, t, 0);
     v->leaves = m->leaves;

@@ -151,8 +151,10 @@ static void end_run(Place *p)
  * while there is room. A zero-width one ends a run, and does nothing elsewhere. */
 static void place_bits_ms(Place *p, jf_Field *f)
 {
-    uint32_t natural = f->align > f->type->align ? f->align : f->type->align;
-    uint32_t a = cap(p, is_packed(p, f) ? 1 : natural);
+    uint32_t a = is_packed(p, f) ? 1 : f->type->align;
+    if (f->align > a)
+        a = f->align;
+    a = cap(p, a);
     if (f->bits == 0) {
         if (p->after_bits) {
             end_run(p);
@@ -170,7 +172,8 @@ static void place_bits_ms(Place *p, jf_Field *f)
         p->run_size = f->type->size;
         p->run_left = f->type->size * 8;
     }
-    grow_align(p, a);
+    if (!is_packed(p, f))
+        grow_align(p, a);
     uint64_t used = f->type->size * 8 - p->run_left;
     f->offset = p->bytes - used / 8;
     f->bit_shift = (uint16_t)used;
