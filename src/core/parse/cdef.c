@@ -30,7 +30,7 @@ static void place(Parser *p, const char *at)
     const char *end = memchr(start, '\n', (size_t)(p->text + p->text_size - start));
     if (!end)
         end = p->text + p->text_size;
-    jf_Pos pos = {line, (uint32_t)(at - start) + 1};
+    jf_Pos pos = {line ? line : 1, (uint32_t)(at - start) + 1};
     jf_diag_at(p->diag, m && m->file ? m->file : p->file, pos, start,
                (size_t)(end - start));
 }
@@ -88,7 +88,7 @@ void jf_parse_expected(Parser *p, const char *what)
     char buf[64];
     const char *at = p->tok.at;
     /* What is missing at the end of a line is missing there. */
-    if (p->last_end && p->tok.first && p->last_end < at)
+    if (p->tok.first && p->last_end > p->text && p->last_end < at)
         at = p->last_end;
     jf_parse_fail(p, at, JF_SYNTAX, "expected %s, got %s", what, got(p, buf));
 }
@@ -612,7 +612,8 @@ static void type_body(Parser *p, void *out)
     if (s.storage)
         jf_parse_fail(p, s.at, JF_SYNTAX,
                       "a storage class has no place in the name of a type");
-    jf_parse_declarator(p, &s, D_ABSTRACT, &d);
+    /* A name is allowed, and means nothing: "int cb(int)" as cffi has it. */
+    jf_parse_declarator(p, &s, D_ABSTRACT | D_NAMED, &d);
     if (!at_tok(p, JF_TK_EOF))
         jf_parse_expected(p, "the end of the type");
     if (d.dots_array)
@@ -674,6 +675,7 @@ static jf_Status run(Parser *p, const char *text, size_t n,
     if (!p->text)
         return jf_diag_set(p->diag, JF_NOMEM, "out of memory");
     p->text_size = jf_lex_splice(p->text, text, n);
+    p->tok.at = p->text;
     jf_lex_init(&p->lx, &p->scope->names, p->text, p->text_size, p->first_line);
     enum { FIRST_SCRATCH = 2048 };
     p->scratch_mark.at = jf_arena_alloc(&p->scratch, FIRST_SCRATCH);

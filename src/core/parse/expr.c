@@ -529,23 +529,22 @@ static Value shift(Parser *p, jf_Token op, Value a, Value b, const char *at)
     return make_int(p, (uint64_t)(a.v >> b.v), a.prim);
 }
 
-static bool compare(jf_Token op, Value a, Value b)
+static bool compare(jf_Token op, int64_t a, int64_t b, bool uns)
 {
-    bool uns = jf_parse_prim_unsigned(a.prim);
-    bool less = uns ? (uint64_t)a.v < (uint64_t)b.v : a.v < b.v;
+    bool less = uns ? (uint64_t)a < (uint64_t)b : a < b;
     switch (op) {
     case JF_TK_LT:
         return less;
     case JF_TK_GE:
         return !less;
     case JF_TK_GT:
-        return !less && a.v != b.v;
+        return !less && a != b;
     case JF_TK_LE:
-        return less || a.v == b.v;
+        return less || a == b;
     case JF_TK_EQ:
-        return a.v == b.v;
+        return a == b;
     default:
-        return a.v != b.v;
+        return a != b;
     }
 }
 
@@ -576,7 +575,8 @@ static Value binary_op(Parser *p, jf_Token op, Value a, Value b, const char *at)
     case JF_TK_PIPE:
         return make_int(p, x | y, prim);
     default:
-        return make_int(p, compare(op, a, b), JF_P_INT);
+        return make_int(p, compare(op, a.v, b.v, jf_parse_prim_unsigned(prim)),
+                        JF_P_INT);
     }
 }
 
