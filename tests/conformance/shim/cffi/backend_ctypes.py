@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""A name to pass as FFI(backend=...), which jiffi takes and does not use."""
+"""A name for FFI(backend=...): jiffi takes a module there and does not use it."""
 
 
 class CTypesBackend:
-    pass
+    def __new__(cls):
+        import _cffi_backend
+        return _cffi_backend
