@@ -22,7 +22,7 @@ static jf_Status refuse(const jf_Type *t, const char *why, jf_Diag *d)
     jf_Buf name = JF_BUF_INIT;
     jf_type_print(t, "", 0, &name, NULL);
     jf_diag_set(d, JF_UNSUPPORTED,
-                "'%s' cannot be passed by value through libffi: %s",
+                "'%s' cannot be passed or returned by value through libffi: %s",
                 name.p && !name.failed ? name.p : "?", why);
     jf_buf_free(&name);
     return JF_UNSUPPORTED;
@@ -222,8 +222,8 @@ static bool meets_bug(const jf_Plan *plan, uint32_t i)
 
 static jf_Status arg_shape(Shape *s, uint32_t i, const jf_Type *t, jf_Diag *d)
 {
-    if (t->kind == JF_VALIST && s->plan->args[i].indirect) {
-        s->args[i] = &ffi_type_pointer; /* an array: its address is passed */
+    if (t->kind == JF_VALIST && s->plan->args[i].size == sizeof(void *)) {
+        s->args[i] = &ffi_type_pointer; /* an array: its slot holds its address */
         return JF_OK;
     }
     if (meets_bug(s->plan, i))
@@ -243,6 +243,11 @@ jf_Status ffi_shape_natural(Shape *s, const jf_Plan *plan, const jf_Type *fn,
     if (!s->args)
         return ffi_no_memory(d);
     jf_Status st = type_make(s, fn->to, &s->result, d);
+    bool x87 = jf_is_record(fn->to) && plan->result.n &&
+               plan->pieces[plan->result.first].place == JF_IN_X87;
+    /* 3.4.4 leaves it in st0. Trying would upset the x87 stack: no probe. */
+    if (st == JF_OK && x87)
+        st = refuse(fn->to, "it loses long double results in structs", d);
     uint32_t fixed = fn->u.func->n_params;
     for (uint32_t i = 0; st == JF_OK && i < plan->n_args; i++)
         st = arg_shape(s, i, i < fixed ? fn->u.func->params[i] : extra[i - fixed],
@@ -272,14 +277,8 @@ void ffi_call_natural(const Shape *s, void *fn, void *slots, void *ret)
 {
     const jf_Plan *plan = s->plan;
     void **args = alloca((plan->n_args + 1) * sizeof *args);
-    void **addresses = alloca((plan->n_args + 1) * sizeof *addresses);
-    for (uint32_t i = 0; i < plan->n_args; i++) {
+    for (uint32_t i = 0; i < plan->n_args; i++)
         args[i] = (char *)slots + plan->args[i].slot;
-        if (s->args[i] == &ffi_type_pointer && plan->args[i].indirect) {
-            addresses[i] = args[i];
-            args[i] = &addresses[i];
-        }
-    }
     ffi_cif *cif = (ffi_cif *)(uintptr_t)&s->cif;
     if (plan->result.size > sizeof(ffi_arg)) {
         ffi_call(cif, FFI_FN(fn), ret, args);
@@ -310,12 +309,8 @@ void ffi_answer_natural(const Shape *s, jf_Callback *cb, void *result, void **ar
     const jf_Plan *plan = s->plan;
     uint8_t *slots = alloca(plan->slots_size + 32u);
     slots += -(uintptr_t)slots & 15;
-    for (uint32_t i = 0; i < plan->n_args; i++) {
-        const void *from = args[i];
-        if (s->args[i] == &ffi_type_pointer && plan->args[i].indirect)
-            memcpy(&from, args[i], sizeof from);
-        memcpy(slots + plan->args[i].slot, from, (size_t)plan->args[i].size);
-    }
+    for (uint32_t i = 0; i < plan->n_args; i++)
+        memcpy(slots + plan->args[i].slot, args[i], (size_t)plan->args[i].size);
     uint64_t size = plan->result.size;
     uint8_t *ret = alloca((size_t)(size < 16 ? 16 : size) + 32);
     ret += -(uintptr_t)ret & 15;

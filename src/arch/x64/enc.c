@@ -41,8 +41,8 @@ static void prefixes(jf_Buf *b, int mods, int reg, int rm, bool rm_is_reg)
         byte(b, 0xf3);
     unsigned rex = (mods & W64 ? 8u : 0) | (reg >= 8 ? 4u : 0) | (rm >= 8 ? 1u : 0);
     /* Without REX, byte registers 4..7 mean ah..bh (2.2.1.2). */
-    bool high = (mods & BYTE_REG) &&
-                ((reg >= 4 && reg < 8) || (rm_is_reg && rm >= 4 && rm < 8));
+    int narrow = rm_is_reg ? rm : reg;
+    bool high = (mods & BYTE_REG) && narrow >= 4 && narrow < 8;
     if (rex || high)
         byte(b, 0x40 | rex);
 }
