@@ -62,8 +62,12 @@ int jpy_init_cdata(State *st, PyObject *module)
     if (!st->cdata_type)
         return -1;
     jpy_type_no_new(st->cdata_type);
-    st->cdata_ext_type = (PyTypeObject *)PyType_FromModuleAndSpec(
-        module, &jpy_ext_spec, (PyObject *)st->cdata_type);
+    PyObject *bases = PyTuple_Pack(1, st->cdata_type); /* 3.9 takes no lone type */
+    if (!bases)
+        return -1;
+    st->cdata_ext_type =
+        (PyTypeObject *)PyType_FromModuleAndSpec(module, &jpy_ext_spec, bases);
+    Py_DECREF(bases);
     if (!st->cdata_ext_type)
         return -1;
     jpy_type_no_new(st->cdata_ext_type);

@@ -138,7 +138,8 @@ def test_unpack_refused(args, error, message):
 
 
 def test_unpack_bad_bool():
-    a = ffi.cast("_Bool *", ffi.new("char[]", b"\2"))
+    memory = ffi.new("char[]", b"\2")
+    a = ffi.cast("_Bool *", memory)
     with pytest.raises(ValueError):
         ffi.unpack(a, 1)
 
