@@ -127,8 +127,9 @@ def extension(directory):
     with open(source, "w") as f:
         f.write(EXTENSION)
     product = os.path.join(directory, "demo_ext" + sysconfig.get_config_var("EXT_SUFFIX"))
-    subprocess.run([*os.environ.get("CC", "cc").split(), "-O2", "-fno-builtin", "-fPIC", "-shared", "-isystem",
-                    sysconfig.get_path("include"), source, "-o", product, "-lm"],
+    subprocess.run([*os.environ.get("CC", "cc").split(), "-O2", "-fno-builtin", "-fPIC",
+                    "-shared", "-isystem", sysconfig.get_path("include"), source,
+                    "-o", product, "-lm"],
                    check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     sys.path.insert(0, directory)
     import demo_ext
@@ -139,7 +140,7 @@ def main(title, bold, dim, reset):
     title("what a call costs (ns, measured just now; shorter is better)")
     there, missing = [], []
     with tempfile.TemporaryDirectory() as directory:
-        for name, make in (("jiffi, GIL kept", lambda: jiffi("hold")),
+        for name, make in (("jiffi, hold", lambda: jiffi("hold")),
                            ("jiffi", lambda: jiffi("release")),
                            ("extension in C", lambda: extension(directory)),
                            ("cffi, ABI mode", cffi), ("ctypes", ctypes)):
@@ -159,7 +160,7 @@ def main(title, bold, dim, reset):
         strong = bold if name.startswith("jiffi") else ""
         print("  %s%-17s%s%s" % (strong, name, "".join(
             "%15.1f" % ns for ns in results[name]), reset if strong else ""))
-    print("  %sThe extension keeps the GIL; cffi and ctypes let it go, as jiffi does unless"
-          "\n  told gil=\"hold\".%s" % (dim, reset))
+    print("  %sThe extension keeps the GIL, as jiffi does with gil=\"hold\"; cffi, ctypes and"
+          "\n  plain jiffi let other threads run during the call.%s" % (dim, reset))
     for line in missing:
         print("  %smissing: %s%s" % (dim, line, reset))

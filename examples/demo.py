@@ -10,6 +10,7 @@ Read it from top to bottom; each step declares a little C and calls it.
 import array
 import os
 import sys
+import textwrap
 
 from jiffi import FFI
 
@@ -149,11 +150,11 @@ def arrays():
     def order(a, b):
         return (a[0] > b[0]) - (a[0] < b[0])
 
-    found = libc.bsearch(array.array("d", [0.7 if isinstance(values, array.array)
-                                           else float(values[7])]), values, 11, 8, order)
-    base = ffi.from_buffer("double[]", values)
-    show("bsearch(&0.7, %s of doubles, ...)" % type(values).__name__,
-         "index %d" % (ffi.cast("double *", found) - ffi.cast("double *", base)))
+    # `values` goes to C as it is; bsearch gives back where in it the key was found.
+    found = libc.bsearch(array.array("d", [values[7]]), values, len(values), 8, order)
+    start = ffi.cast("double *", ffi.from_buffer(values))
+    show("bsearch(&%.1f, %s of 11 doubles, ...)" % (values[7], type(values).__name__),
+         "at index %d" % (ffi.cast("double *", found) - start))
 
 
 def mistakes():
@@ -166,10 +167,10 @@ def mistakes():
         try:
             attempt()
         except (TypeError, CDefError) as error:
-            lines = str(error).rstrip().splitlines()
             print("  %s" % call)
-            for line in lines:
-                print("    %s%s%s" % (DIM, line[:76], RESET))
+            for line in str(error).rstrip().splitlines():
+                for part in textwrap.wrap(line, 74, drop_whitespace=False) or [""]:
+                    print("    %s%s%s" % (DIM, part.rstrip(), RESET))
 
 
 def main():
