@@ -203,6 +203,8 @@ static bool agrees(const jf_Symbol *a, const jf_Symbol *b)
         return false;
     switch (a->kind) {
     case JF_SYM_FUNCTION:
+        if ((a->type->flags | b->type->flags) & JF_T_OLDSTYLE)
+            return a->type->to->canon == b->type->to->canon;
         return a->type->canon == b->type->canon;
     case JF_SYM_VARIABLE:
         if (a->type->kind == JF_ARRAY && b->type->kind == JF_ARRAY &&
@@ -255,7 +257,7 @@ static Undo *push_undo(Parser *p, UndoKind kind)
 static bool says_more(const jf_Symbol *old, const jf_Symbol *new)
 {
     if (old->kind == JF_SYM_FUNCTION)
-        return (old->type->flags & JF_T_OLDSTYLE && old->type != new->type) ||
+        return (old->type->flags & ~new->type->flags & JF_T_OLDSTYLE) ||
                (!old->params && new->params);
     return old->kind == JF_SYM_VARIABLE && old->type != new->type &&
            old->type->length == JF_UNKNOWN;
