@@ -201,8 +201,9 @@ def test_signatures():
     assert sig(FFI.new) == "(self, /, cdecl, init=None)"
     assert sig(FFI.cdef) == (
         "(self, /, csource, override=False, packed=False, pack=None, *, gil=None)")
-    assert sig(FFI) == "(backend=None, *, gil='release')"
-    assert sig(FFI.buffer) == "(cdata, size=-1)"
+    if sys.version_info >= (3, 10):  # 3.9 has no signatures of such types
+        assert sig(FFI) == "(backend=None, *, gil='release')"
+        assert sig(FFI.buffer) == "(cdata, size=-1)"
 
 
 def test_help_fits_80_columns():
