@@ -30,8 +30,6 @@ static void place_word(jf_PlanMaker *m, jf_PlanValue *out, jf_Piece p, bool holl
         if (hollow)
             return;
         jf_maker_stack(m, out, p.size, 8, 8);
-        if (!m->failed)
-            m->pieces[m->n_pieces - 1].extend = p.extend;
         return;
     }
     p.reg = (uint8_t)m->gpr++;

@@ -59,12 +59,7 @@ static void store_piece(const Bank *b, const jf_Piece *p, const uint8_t *value)
         memcpy(b->x87[p->reg], from, p->size);
         break;
     case JF_ON_STACK:
-        if (p->extend) {
-            uint64_t w = load_word(from, p->size, p->extend);
-            memcpy(b->stack + p->stack, &w, 8);
-        } else {
-            memcpy(b->stack + p->stack, from, p->size);
-        }
+        memcpy(b->stack + p->stack, from, p->size);
         break;
     }
 }
