@@ -107,6 +107,7 @@ void exec_unwind_write(jf_Buf *out, const void *at, size_t size, uint32_t saved,
 
 typedef void (*Register)(void *eh_frame);
 static Register unwind_register, unwind_deregister;
+static jf_OsLib *unwind_library; /* stays open: the unwinder keeps our records */
 static jf_OsOnce unwind_once = JF_OS_ONCE;
 
 static void find_in(const char *library)
@@ -119,7 +120,7 @@ static void find_in(const char *library)
     if (add && drop) {
         unwind_register = (Register)(uintptr_t)add;
         unwind_deregister = (Register)(uintptr_t)drop;
-        /* `lib` stays open for good: the unwinder keeps our records. */
+        unwind_library = lib;
     } else {
         jf_os_lib_close(lib, NULL);
     }

@@ -5,9 +5,11 @@
  */
 #include "check.h"
 
+#include "core/layout/layout.h"
 #include "engine/engine.h"
 
-#include <inttypes.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 typedef uint64_t (*Thunk)(uint64_t p0, uint64_t p1, uint64_t p2);
 
@@ -536,6 +538,76 @@ static void test_thread(void)
     CHECK(made(&r, NULL)(0, 0, 0) == (uintptr_t)&tls_word);
 }
 
+/* --- values that end a page -------------------------------------------------------------- */
+
+#define SIZES(X)                                                               \
+    X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) \
+    X(15) X(16) X(17) X(18) X(19) X(21) X(23) X(25) X(31) X(33) X(100) X(129)  \
+    X(135) X(300)
+
+#define X(n)                                                                   \
+    typedef struct {                                                           \
+        unsigned char c[n];                                                    \
+    } B##n;                                                                    \
+    static B##n add_one##n(B##n v)                                             \
+    {                                                                          \
+        for (int k = 0; k < n; k++)                                            \
+            v.c[k]++;                                                          \
+        return v;                                                              \
+    }
+SIZES(X)
+#undef X
+
+/* Copy the argument from the very end of a page and the result to the end of
+ * another: reading or writing one byte more faults. */
+static void test_page_end(jf_Group *g)
+{
+    static const struct {
+        unsigned n;
+        void *fn;
+    } rows[] = {
+#define X(n) {n, (void *)add_one##n},
+        SIZES(X)
+#undef X
+    };
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *base = mmap(NULL, 4 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(mprotect(base, page, PROT_READ | PROT_WRITE) == 0);
+    CHECK(mprotect(base + 2 * page, page, PROT_READ | PROT_WRITE) == 0);
+    for (size_t k = 0; k < JF_COUNT(rows); k++) {
+        unsigned n = rows[k].n;
+        jf_Type *a = jf_type_array(u, jf_type_prim(u, JF_P_UCHAR), n, 0);
+        jf_Type *t = jf_type_record(g, JF_STRUCT, NULL, 0);
+        jf_Field f = {.name = "c", .type = a, .bits = -1};
+        CHECK(jf_type_complete(g, t, &f, 1, 0));
+        jf_type_unref(u, a);
+        CHECK_INT(jf_layout(u->target, t, NULL), JF_OK);
+        jf_Type *fn = jf_type_func(u, t, &t, 1, 0);
+        const jf_Plan *plan;
+        CHECK_INT(jf_plan_of(u, fn, &plan, NULL), JF_OK);
+        jf_Recipe r = JF_RECIPE_INIT;
+        jf_placem(&r, 0, JF_R1, 0);
+        if (plan->sret != JF_SRET_NONE)
+            jf_recipe_put(&r, JF_INS(.op = JF_OP_PLACERET, .b = JF_R2));
+        jf_recipe_put(&r, JF_INS(.op = JF_OP_FOREIGN, .b = JF_R0));
+        jf_recipe_put(&r, JF_INS(.op = JF_OP_RESULTM, .b = JF_R2));
+        jf_return(&r, JF_NOREG, 0);
+        unsigned char *from = (unsigned char *)base + page - n;
+        unsigned char *to = (unsigned char *)base + 3 * page - n;
+        int bad = 0;
+        memset(base + 2 * page, 0xaa, page);
+        for (unsigned i = 0; i < n; i++)
+            from[i] = (unsigned char)(i * 3 + n);
+        made(&r, plan)((uintptr_t)rows[k].fn, (uintptr_t)from, (uintptr_t)to);
+        for (unsigned i = 0; i < n; i++)
+            bad += to[i] != (unsigned char)(i * 3 + n + 1);
+        CHECK_INT(bad, 0);
+        CHECK_INT(to[-1], 0xaa);
+        jf_type_unref(u, fn);
+    }
+    munmap(base, 4 * page);
+}
+
 /* Compiling fails cleanly wherever memory runs out. */
 static int compile_step(void *ctx)
 {
@@ -575,6 +647,9 @@ int main(void)
     test_helpers();
     test_big_frame();
     test_thread();
+    jf_Group *g = jf_group_new(u);
+    test_page_end(g);
+    jf_group_unref(g);
     jf_Type *fn = mixed_type(10);
     const jf_Plan *plan;
     CHECK_INT(jf_plan_of(u, fn, &plan, NULL), JF_OK);
