@@ -132,6 +132,8 @@ int jpy_argument(CDataObject *fn, PyObject *value, size_t i, void *cell,
     CTypeObject *ct = jpy_function_ctype(fn, (Py_ssize_t)i);
     if (!ct)
         return -1;
+    if (ct->code == V_RECORD) /* what the initialiser leaves out is zero */
+        memset(cell, 0, (size_t)type->size);
     int bad = type->kind == JF_PTR
                   ? jpy_pointer_argument(ct, type->quals, value, cell, temps)
                   : jpy_from_object(ct, cell, value);

@@ -51,24 +51,6 @@ static void python_line(const jf_Symbol *sym, jf_Buf *out)
     jf_buf_text(out, ")\n--\n\n");
 }
 
-/* `t` with `name` in the declarator's place, and a space where words would meet. */
-static void declare(const jf_Type *t, const char *name, jf_Buf *out)
-{
-    jf_Buf spaced = JF_BUF_INIT;
-    size_t place = 0;
-    jf_type_print(t, "", JF_PRINT_QUALS, &spaced, &place);
-    char before = place && place <= spaced.n ? spaced.p[place - 1] : 0;
-    bool word = (before | 32) >= 'a' ? (before | 32) <= 'z' : before == '_';
-    word = word || (before >= '0' && before <= '9');
-    spaced.n = 0;
-    jf_buf_printf(&spaced, "%s%s", word && *name ? " " : "", name);
-    if (spaced.failed)
-        out->failed = true;
-    else
-        jf_type_print(t, spaced.p, JF_PRINT_QUALS, out, NULL);
-    jf_buf_free(&spaced);
-}
-
 static void c_line(const jf_Symbol *sym, jf_Buf *out)
 {
     const jf_Type *fn = sym->type;
@@ -89,7 +71,7 @@ static void c_line(const jf_Symbol *sym, jf_Buf *out)
     if (inner.failed)
         out->failed = true;
     else
-        declare(fn->to, inner.p, out);
+        jf_type_print(fn->to, inner.p, JF_PRINT_QUALS, out, NULL);
     jf_buf_free(&inner);
 }
 
