@@ -104,6 +104,8 @@ bool jf_names_init(jf_Names *t, jf_Arena *arena, uint32_t extra);
 void jf_names_free(jf_Names *t);
 /* A fixed name; `text` is static. Returns the keyword if there is one. */
 jf_Name *jf_names_fix(jf_Names *t, const char *text);
+/* Make the table wide enough for `more` names, if memory allows. */
+void jf_names_reserve(jf_Names *t, size_t more);
 /* Find or add. NULL: memory is out. */
 jf_Name *jf_names_intern(jf_Names *t, const char *s, size_t n);
 /* Find; NULL: never seen. */

@@ -130,9 +130,8 @@ static void name_link(jf_Names *t, jf_Name *m)
     t->n++;
 }
 
-static void names_grow(jf_Names *t)
+static void names_grow(jf_Names *t, uint32_t n)
 {
-    uint32_t n = t->n_buckets * 2;
     jf_Name **b = jf_calloc(n * sizeof *b);
     if (!b)
         return; /* longer chains, nothing worse */
@@ -145,6 +144,15 @@ static void names_grow(jf_Names *t)
     jf_free(t->buckets);
     t->buckets = b;
     t->n_buckets = n;
+}
+
+void jf_names_reserve(jf_Names *t, size_t more)
+{
+    uint32_t n = t->n_buckets;
+    while (n < t->n + more && n < 1u << 20)
+        n *= 2;
+    if (n > t->n_buckets)
+        names_grow(t, n);
 }
 
 static jf_Name *names_get(const jf_Names *t, const char *s, size_t n, uint32_t h)
@@ -220,7 +228,7 @@ jf_Name *jf_names_intern_hashed(jf_Names *t, const char *s, size_t n, uint32_t h
     m->older = t->newest;
     t->newest = m;
     if (t->n >= t->n_buckets)
-        names_grow(t);
+        names_grow(t, t->n_buckets * 2);
     name_link(t, m);
     return m;
 }

@@ -99,7 +99,6 @@ static const Row rows[] = {
     T("USN", "LONGLONG"), T("VOID", "void"), T("WCHAR", "wchar_t"),
     T("WINSTA", "HANDLE"), T("WORD", "unsigned short"), T("WPARAM", "UINT_PTR"),
     T("FILE", NULL), /* struct _IO_FILE, opaque */
-    /* as cffi has them on 32-bit targets; see narrow() */
 };
 
 #undef P
@@ -156,17 +155,12 @@ static const struct {
 };
 /* clang-format on */
 
-/* The words of JF_PRIMS that are no keywords: size_t, int8_t, va_list ... */
+/* From wchar_t on they are no keywords: size_t, int8_t, va_list ... ORDER PRIM */
 static const char *const prim_words[] = {
 #define X(id, name, kind, sign, cls) name,
     JF_PRIMS(X)
 #undef X
 };
-
-static bool prim_is_word(unsigned prim)
-{
-    return prim >= JF_P_WCHAR;
-}
 
 uint32_t jf_parse_builtin_count(void)
 {
@@ -183,7 +177,6 @@ const char *jf_parse_builtin_each(uint32_t i)
     if (i < JF_COUNT(posix_rows))
         return posix_rows[i].name;
     i -= (uint32_t)JF_COUNT(posix_rows);
-    JF_ASSERT(prim_is_word(JF_P_WCHAR + i));
     return JF_P_WCHAR + i < JF_P_COUNT ? prim_words[JF_P_WCHAR + i] : NULL;
 }
 

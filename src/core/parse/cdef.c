@@ -709,6 +709,8 @@ jf_Status jf_cdef(jf_Scope *s, const char *text, size_t n,
     p.pack = p.pack_default = o->pack;
     p.packed_all = o->packed;
     p.gil = o->gil;
+    enum { BYTES_PER_NAME = 48 }; /* of a typical header, to size the table */
+    jf_names_reserve(&s->names, n / BYTES_PER_NAME);
     jf_Status st = run(&p, text, n, cdef_body, NULL, room, sizeof room);
     run_end(&p, room);
     return st;

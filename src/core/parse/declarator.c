@@ -61,7 +61,6 @@ static void array_qualifiers(Parser *p, Part *part)
 /* 6.7.6.2 */
 static void array_suffix(Parser *p, bool outer_param)
 {
-    uint32_t at_part = p->n_parts;
     Part part = {.kind = PART_ARRAY, .length = JF_UNKNOWN, .at = p->tok.at};
     jf_parse_enter(p);
     jf_parse_next(p);
@@ -83,7 +82,6 @@ static void array_suffix(Parser *p, bool outer_param)
     }
     jf_parse_expect(p, JF_TK_RBRACKET);
     leave_nest(p);
-    JF_ASSERT(p->n_parts == at_part);
     *push_part(p, PART_ARRAY, part.at) = part;
 }
 
