@@ -20,6 +20,7 @@ struct v { int n; char tail[]; };
 struct opaque;
 typedef int (*fn)(int);
 """)
+HELLO = ffi.new("char[]", b"hello")  # p + 1 keeps nothing alive, p does
 
 
 # --- string ---------------------------------------------------------------------
@@ -33,7 +34,7 @@ typedef int (*fn)(int);
     (lambda: ffi.new("char[]", b"hello"), (99,), b"hello"),
     (lambda: ffi.new("char[]", b"hello"), (-5,), b"hello"),
     (lambda: ffi.new("char[]", b"hello"), (0,), b""),
-    (lambda: ffi.new("char[]", b"hello") + 1, (2,), b"el"),
+    (lambda: HELLO + 1, (2,), b"el"),
     (lambda: ffi.new("signed char[]", [65, 66, 0]), (), b"AB"),
     (lambda: ffi.new("unsigned char[]", [200, 0]), (), b"\xc8"),
     (lambda: ffi.new("uint8_t[]", [1, 2]), (), b"\1\2"),
@@ -99,7 +100,7 @@ def test_unpack_text():
     assert ffi.unpack(ffi.new("char[]", b"a\0b"), 4) == b"a\0b\0"
     assert ffi.unpack(ffi.new("char16_t[]", "a\U0001f600"), 4) == "a\U0001f600\0"
     assert ffi.unpack(ffi.new("wchar_t[]", "a\0b"), 3) == "a\0b"
-    assert ffi.unpack(ffi.new("char[]", b"abc") + 1, length=2) == b"bc"
+    assert ffi.unpack(HELLO + 3, length=3) == b"lo\0"
 
 
 def test_unpack_objects():
