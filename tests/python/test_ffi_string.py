@@ -22,6 +22,8 @@ typedef int (*fn)(int);
 """)
 HELLO = ffi.new("char[]", b"hello")  # p + 1 keeps nothing alive, p does
 
+KEPT = ffi.new("char[]", b"hello")  # a pointer into memory does not own it
+
 
 # --- string ---------------------------------------------------------------------
 
