@@ -22,8 +22,6 @@ typedef int (*fn)(int);
 """)
 HELLO = ffi.new("char[]", b"hello")  # p + 1 keeps nothing alive, p does
 
-KEPT = ffi.new("char[]", b"hello")  # a pointer into memory does not own it
-
 
 # --- string ---------------------------------------------------------------------
 
