@@ -130,7 +130,7 @@ static void find_in(const char *library)
 static void unwind_find(void)
 {
     find_in(NULL);
-    if (!unwind_register)
+    if (!unwind_library)
         find_in("libgcc_s.so.1");
 }
 
