@@ -27,6 +27,39 @@ static inline jf_Universe *fuzz_universe(void)
     return u;
 }
 
+/* A scope with `known` declared. A new one costs more than most inputs, so it is
+ * kept for as long as inputs leave it as it was: see fuzz_scope_done. */
+static inline jf_Scope **fuzz_kept(void)
+{
+    static jf_Scope *kept;
+    return &kept;
+}
+
+static inline jf_Scope *fuzz_scope(const char *known)
+{
+    jf_Scope **kept = fuzz_kept();
+    if (!*kept) {
+        *kept = jf_scope_new(fuzz_universe());
+        MUST(*kept);
+        MUST(jf_cdef(*kept, known, strlen(known), NULL, NULL) == JF_OK);
+    }
+    return *kept;
+}
+
+/* `changed`: the next input needs a new one. A scope that goes must take all of
+ * its types along. */
+static inline void fuzz_scope_done(bool changed)
+{
+    static unsigned used;
+    jf_Scope **kept = fuzz_kept();
+    jf_Universe *u = fuzz_universe();
+    if (++used % 1024 && !changed)
+        return;
+    jf_scope_free(*kept);
+    *kept = NULL;
+    MUST(u->n_types == 0 && u->n_groups == 0);
+}
+
 static inline void fuzz_type(jf_Type *t, jf_Buf *out)
 {
     jf_type_print(t, "", JF_PRINT_QUALS, out, NULL);

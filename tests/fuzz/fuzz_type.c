@@ -37,18 +37,26 @@ static void again(jf_Scope *s, jf_Universe *u, jf_Type *t)
     jf_buf_free(&b);
 }
 
+static bool count_tag(void *ctx, jf_Type *t)
+{
+    (void)t;
+    ++*(unsigned *)ctx;
+    return true;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     jf_Universe *u = fuzz_universe();
-    jf_Scope *s = jf_scope_new(u);
+    jf_Scope *s = fuzz_scope(known);
     jf_Diag d = JF_DIAG_INIT;
     jf_Type *t = NULL;
-    unsigned quals;
+    unsigned quals, tags = 0, tags_now = 0;
     char *exact = malloc(size ? size : 1);
-    MUST(s && exact && jf_cdef(s, known, sizeof known - 1, NULL, NULL) == JF_OK);
+    MUST(exact);
     if (size)
         memcpy(exact, data, size);
     uint32_t types = u->n_types, names = jf_scope_size(s);
+    jf_scope_each_tag(s, count_tag, &tags);
     jf_Status st = jf_parse_type(s, exact, size, &t, &quals, &d);
     if (st == JF_OK) {
         again(s, u, t);
@@ -60,9 +68,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else {
         MUST(u->n_types == types && jf_scope_size(s) == names);
     }
+    jf_scope_each_tag(s, count_tag, &tags_now);
     fuzz_diag(st, &d);
     free(exact);
-    jf_scope_free(s);
-    MUST(u->n_types == 0 && u->n_groups == 0);
+    fuzz_scope_done(tags != tags_now || names != jf_scope_size(s) ||
+                    u->n_types != types);
     return 0;
 }

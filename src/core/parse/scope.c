@@ -493,7 +493,9 @@ static jf_Status include_check(jf_Scope *s, jf_Scope *other, jf_Diag *d)
     for (uint32_t i = 0; i < other->n_tags; i++) {
         const jf_Name *theirs = other->tags[i];
         const jf_Name *ours = jf_names_find(&s->names, theirs->text, theirs->n);
-        if (ours && ours->tag && ours->tag != theirs->tag)
+        bool built_in =
+            jf_is_record(theirs->tag) && !theirs->tag->u.rec->tag; /* FILE */
+        if (ours && ours->tag && ours->tag != theirs->tag && !built_in)
             return jf_diag_set(d, JF_SEMANTIC,
                                "multiple declarations of the tag %s: both FFIs "
                                "declare it",
