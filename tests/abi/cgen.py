@@ -349,3 +349,53 @@ def _smaller(rec):
                 yield c
 
     yield from variants(rec)
+
+
+class Reader:
+    """The notation of describe.h back into a tree: for rows kept as text."""
+
+    def __init__(self, text):
+        self.words = text.split()
+        self.records = {}
+
+    def number(self):
+        return int(self.words.pop(0))
+
+    def type(self):
+        word = self.words.pop(0)
+        kind, _, rest = word.partition(":")
+        if kind == "i":
+            return None if rest == "VOID" else Prim(rest)
+        if kind == "p":
+            return Ptr()
+        if kind == "e":
+            return Enum(rest)
+        if kind == "s":
+            return self.records[int(rest)]
+        if kind == "v":
+            return Vector(self.type().id, int(rest))
+        return Array(int(rest) if kind == "a" else None, self.type())
+
+    def field(self):
+        name = self.words.pop(0)
+        bits, packed, align = self.number(), self.number(), self.number()
+        return Field(None if name == "-" else name, self.type(), bits, packed, align)
+
+    def record(self, kind):
+        k, flags, pack, align, n = (self.number() for _ in range(5))
+        fields = [self.field() for _ in range(n)]
+        self.records[k] = Record(k, kind, fields, int(flags & 4 != 0), pack, align)
+
+    def func(self):
+        """(result, params, extra or None) of the one `func` at the end."""
+        while True:
+            word = self.words.pop(0)
+            if word == "func":
+                break
+            self.record(word)
+        self.number()
+        variadic, n, x = self.number(), self.number(), self.number()
+        result = self.type()
+        params = [self.type() for _ in range(n)]
+        extra = [self.type() for _ in range(x)]
+        return result, params, extra if variadic else None

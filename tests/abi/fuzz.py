@@ -323,13 +323,49 @@ def show(f):
         "  /* extra: %s */" % ", ".join(t.c("").strip() for t in f.extra) if f.extra else "")])
 
 
+def as_row(side, f):
+    prog = cgen.Program()
+    for r in f.records():
+        prog.add(r)
+    return "%s | %s" % (side.name, " ".join(prog.notes + [f.desc(0)]))
+
+
+def rows(side):
+    """The signatures of rows.txt that this side can say."""
+    out = []
+    with open(os.path.join(HERE, "rows.txt")) as f:
+        for line in f:
+            if line.strip() and not line.startswith("#"):
+                text = line.split("|", 1)[1]
+                out.append(Func(*cgen.Reader(text).func()))
+    # numbers are per row: make them differ in one file
+    n = 0
+    for f in out:
+        for r in f.records():
+            for inner, _ in list(r.inner()) + [(r, False)]:
+                if not hasattr(inner, "seen"):
+                    inner.seen, inner.number = True, n
+                    n += 1
+    return out
+
+
+def run_rows(bench, side, args):
+    kept = rows(side)
+    bad, _ = bench.run(kept, args.seed)
+    for k in sorted(bad):
+        print("%s: row of rows.txt:\n%s\n%s\n" % (side.name, show(kept[k]), bad[k]))
+    print("%s: %d rows, %d failed" % (side.name, len(kept), len(bad)))
+    return len(bad)
+
+
 def run_side(side, args, tmp):
     if not shutil.which(side.cc) or (side.runner and not shutil.which(side.runner[0])):
         print("%s: %s is not installed: skipped" % (side.name, " ".join([side.cc] + side.runner)))
         return 0
     bench = Bench(side, args, tmp)
     rng = random.Random("%s %d" % (side.name, args.seed))
-    done = failed = refused = 0
+    done = refused = 0
+    failed = run_rows(bench, side, args)
     why = {}
     while args.count == 0 or done < args.count:
         n = 250 if args.count == 0 else min(250, args.count - done)
@@ -346,7 +382,8 @@ def run_side(side, args, tmp):
         for k in sorted(bad)[:max(0, args.show)]:
             args.show -= 1
             f, text = shrink(bench, funcs[k], args.seed, bad[k])
-            print("%s: seed %d:\n%s\n%s\n" % (side.name, args.seed, show(f), text), flush=True)
+            print("%s: seed %d:\n%s\n%s\nrow: %s\n" % (
+                side.name, args.seed, show(f), text, as_row(side, f)), flush=True)
         if bad and args.stop:
             break
     print("%s: %d signatures, %d failed, %d refused (seed %d)" % (

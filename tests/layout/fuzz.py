@@ -58,7 +58,7 @@ def source(recs):
             else:
                 nums.append("__builtin_offsetof(%s, %s)" % (c, name))
         out.append("%sunsigned long long n_%d[] = {%s};" % (keep, r.number, ", ".join(nums)))
-    return "\n".join(out), "\n".join(prog.notes)
+    return "\n".join(out), "\n".join(prog.notes), cgen.PREAMBLE + "\n".join(prog.text)
 
 
 def compiler_says(target, recs, text, tmp):
@@ -92,8 +92,8 @@ def compiler_says(target, recs, text, tmp):
     return said
 
 
-def jiffi_says(dump, target, notes):
-    out = subprocess.run([dump, target[0]], input=notes, capture_output=True, text=True)
+def jiffi_says(dump, target, words, text):
+    out = subprocess.run([dump, target[0]] + words, input=text, capture_output=True, text=True)
     if out.returncode:
         return {"crash": "exit %d: %s" % (out.returncode, out.stderr[-2000:])}
     return {int(line.split()[0]): line for line in out.stdout.splitlines()}
@@ -101,13 +101,18 @@ def jiffi_says(dump, target, notes):
 
 def compare(dump, target, recs, tmp):
     """[(record, compiler's line, our line)] where they differ."""
-    text, notes = source(recs)
+    text, notes, decls = source(recs)
     theirs = compiler_says(target, recs, text, tmp)
-    ours = jiffi_says(dump, target, notes)
-    if "crash" in ours:
-        return [(recs[0], theirs[recs[0].number], ours["crash"])]
-    return [(r, theirs[r.number], ours.get(r.number, "nothing"))
-            for r in recs if theirs[r.number] != ours.get(r.number)]
+    bad = []
+    # from the description, and as a user would: by parsing the declarations
+    for words, given in (([], notes), (["cdef"], decls)):
+        ours = jiffi_says(dump, target, words, given)
+        if "crash" in ours:
+            bad.append((recs[0], theirs[recs[0].number], " ".join(words + [ours["crash"]])))
+            continue
+        bad += [(r, theirs[r.number], " ".join(words + [ours.get(r.number, "nothing")]))
+                for r in recs if theirs[r.number] != ours.get(r.number)]
+    return bad
 
 
 def renumber(rec):

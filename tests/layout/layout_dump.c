@@ -5,6 +5,7 @@
  *   K size align field=offset... field=hex bytes with only that bit-field set
  *
  *   layout_dump <target> < description
+ *   layout_dump <target> cdef < declarations     (tags s0, s1, ...)
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 
 #include "../abi/describe.h"
 #include "core/layout/layout.h"
+#include "core/parse/parse.h"
 
 static void dump_bits(const jf_Type *top, uint64_t base, const jf_Field *f)
 {
@@ -56,31 +58,64 @@ static char *read_all(FILE *in)
     return text;
 }
 
+static void dump_record(const jf_Target *target, unsigned k, jf_Type *t)
+{
+    jf_Diag diag = JF_DIAG_INIT;
+    if (jf_layout(target, t, &diag) != JF_OK) {
+        printf("%u failed: %s\n", k, diag.message);
+        jf_diag_clear(&diag);
+        return;
+    }
+    printf("%u %llu %u", k, (unsigned long long)t->size, t->align);
+    dump_fields(t, t, 0);
+    printf("\n");
+}
+
+static int dump_described(const jf_Target *target, const char *text)
+{
+    Described d;
+    describe_read(jf_universe_new(target), text, &d);
+    for (uint32_t k = 0; k < d.n_records; k++)
+        if (d.records[k])
+            dump_record(target, k, d.records[k]);
+    describe_free(&d);
+    return 0;
+}
+
+/* Anonymous records have numbers, too: gaps are skipped, up to a million. */
+static int dump_declared(const jf_Target *target, const char *text)
+{
+    jf_Universe *u = jf_universe_new(target);
+    jf_Scope *s = jf_scope_new(u);
+    jf_Diag diag = JF_DIAG_INIT;
+    jf_Status st = jf_cdef(s, text, strlen(text), NULL, &diag);
+    if (st != JF_OK)
+        fprintf(stderr, "cdef: %u: %s\n%s\n", diag.pos.line, diag.message,
+                diag.source ? diag.source : "");
+    for (unsigned k = 0; st == JF_OK && k < 1000000; k++) {
+        char tag[16];
+        size_t n = (size_t)snprintf(tag, sizeof tag, "s%u", k);
+        jf_Type *t = jf_scope_tag(s, JF_STRUCT, tag, n);
+        t = t ? t : jf_scope_tag(s, JF_UNION, tag, n);
+        if (t)
+            dump_record(target, k, t);
+    }
+    jf_diag_clear(&diag);
+    jf_scope_free(s);
+    jf_universe_free(u);
+    return st != JF_OK;
+}
+
 int main(int argc, char **argv)
 {
     const jf_Target *target = argc > 1 ? jf_target_find(argv[1]) : NULL;
     if (!target) {
-        fprintf(stderr, "usage: layout_dump <target> < description\n");
+        fprintf(stderr, "usage: layout_dump <target> [cdef] < text\n");
         return 2;
     }
-    Described d;
     char *text = read_all(stdin);
-    describe_read(jf_universe_new(target), text, &d);
+    bool cdef = argc > 2 && !strcmp(argv[2], "cdef");
+    int rc = cdef ? dump_declared(target, text) : dump_described(target, text);
     free(text);
-    for (uint32_t k = 0; k < d.n_records; k++) {
-        jf_Type *t = d.records[k];
-        jf_Diag diag = JF_DIAG_INIT;
-        if (!t)
-            continue;
-        if (jf_layout(target, t, &diag) != JF_OK) {
-            printf("%u failed: %s\n", k, diag.message);
-            jf_diag_clear(&diag);
-            continue;
-        }
-        printf("%u %llu %u", k, (unsigned long long)t->size, t->align);
-        dump_fields(t, t, 0);
-        printf("\n");
-    }
-    describe_free(&d);
-    return 0;
+    return rc;
 }

@@ -30,20 +30,45 @@ static bool is_vec_leaf(const jf_Leaf *l)
     return (l->cls == JF_LEAF_FLOAT || l->cls == JF_LEAF_VECTOR) && l->size <= 16;
 }
 
-/* 5.9.5: one to four members of one fundamental or vector type and nothing
- * else: no padding, no empty arrays of something different. */
-static uint32_t homogeneous(const jf_View *v, uint32_t *part)
+/* A struct (no union) that is one vector or one complex number is passed as
+ * that; GCC lets neither empty arrays nor bit-fields of width zero spoil it. */
+static uint32_t whole_value(const jf_View *v, uint32_t *part)
 {
-    uint32_t n = 0;
-    const jf_Leaf *first = NULL;
+    uint32_t n = 0, vectors = 0, parts = 0;
+    uint64_t bytes = 0;
     for (uint32_t i = 0; i < v->n; i++) {
         const jf_Leaf *l = &v->leaves[i];
-        if (l->cls == JF_LEAF_BITS && l->size == 0)
-            continue; /* a bit-field of width zero is no member */
-        first = first ? first : l;
-        if (!is_vec_leaf(l) || l->size != first->size || l->cls != first->cls)
+        if (l->cls == JF_LEAF_OPEN || (l->in_union && !l->ghost))
             return 0;
-        n += !l->ghost;
+        if (l->ghost || l->size == 0)
+            continue;
+        n++;
+        vectors += l->cls == JF_LEAF_VECTOR;
+        parts += l->cls == JF_LEAF_FLOAT && l->is_complex;
+        bytes += l->size;
+        *part = l->size;
+    }
+    bool one = (n == 1 && vectors == 1) || (n == 2 && parts == 2);
+    return one && bytes == v->size && *part <= 16 ? n : 0;
+}
+
+/* 5.9.5: one to four members of one fundamental or vector type and nothing
+ * else: no padding, no empty arrays. */
+static uint32_t homogeneous(const jf_View *v, uint32_t *part)
+{
+    uint32_t n = whole_value(v, part);
+    const jf_Leaf *first = NULL;
+    if (n)
+        return n;
+    for (uint32_t i = 0; i < v->n; i++) {
+        const jf_Leaf *l = &v->leaves[i];
+        if (l->cls == JF_LEAF_BITS && l->size == 0 && !l->in_union)
+            continue; /* of width zero: no member, unless of a union */
+        first = first ? first : l;
+        if (l->ghost || !is_vec_leaf(l) || l->size != first->size ||
+            l->cls != first->cls)
+            return 0;
+        n++;
     }
     if (n == 0 || n > MAX_HFA || (uint64_t)n * first->size != v->size)
         return 0;

@@ -26,7 +26,8 @@ typedef struct jf_Leaf {
     uint32_t size;    /* bytes */
     uint8_t cls;      /* jf_LeafClass */
     bool named;       /* false: an unnamed bit-field */
-    bool in_union;    /* BITS: a direct member of a union */
+    bool in_union;    /* stands in a union; BITS: is a direct member of one */
+    bool is_complex;  /* one of the parts of a complex number */
     bool ghost;       /* scalar of an array of no elements: it is not there, but
                          compilers look at its type */
     uint32_t origin;  /* ghost: offset of that array */

@@ -13,6 +13,8 @@ typedef struct Walk {
     jf_PlanMaker *m;
     bool ghost;      /* inside an array of no elements */
     uint32_t origin; /* the outermost such array's offset */
+    bool in_union;   /* inside a union, however deep */
+    bool is_complex; /* at the parts of a complex number */
 } Walk;
 
 static bool same_leaf(const jf_Leaf *a, const jf_Leaf *b)
@@ -48,7 +50,9 @@ static void put_scalar(Walk *w, const jf_Type *t, uint32_t offset, jf_LeafClass 
     put(w, (jf_Leaf){.offset = offset,
                      .size = (uint32_t)t->size,
                      .cls = (uint8_t)cls,
-                     .named = true});
+                     .named = true,
+                     .in_union = w->in_union,
+                     .is_complex = w->is_complex});
 }
 
 static jf_LeafClass float_class(const Walk *w, const jf_Type *t)
@@ -110,6 +114,17 @@ static void walk_array(Walk *w, const jf_Type *t, uint32_t offset)
     w->ghost = ghost;
 }
 
+static void walk_record(Walk *w, const jf_Type *t, uint32_t offset)
+{
+    bool in_union = w->in_union;
+    if (w->ghost && t->size > JF_VIEW_MAX)
+        return; /* of what is not there only small parts can matter */
+    w->in_union = in_union || t->kind == JF_UNION;
+    for (uint32_t i = 0; i < t->u.rec->n_fields; i++)
+        walk_field(w, &t->u.rec->fields[i], t, offset);
+    w->in_union = in_union;
+}
+
 static void walk(Walk *w, const jf_Type *t, uint32_t offset)
 {
     switch ((jf_Kind)t->kind) {
@@ -118,18 +133,16 @@ static void walk(Walk *w, const jf_Type *t, uint32_t offset)
         break;
     case JF_STRUCT:
     case JF_UNION:
-        /* of what is not there only small parts can matter */
-        if (w->ghost && t->size > JF_VIEW_MAX)
-            break;
-        for (uint32_t i = 0; i < t->u.rec->n_fields; i++)
-            walk_field(w, &t->u.rec->fields[i], t, offset);
+        walk_record(w, t, offset);
         break;
     case JF_FLOAT:
         put_scalar(w, t, offset, float_class(w, t));
         break;
     case JF_COMPLEX:
+        w->is_complex = true;
         put_scalar(w, t->to, offset, float_class(w, t->to));
         put_scalar(w, t->to, offset + (uint32_t)t->to->size, float_class(w, t->to));
+        w->is_complex = false;
         break;
     case JF_VECTOR:
         put_scalar(w, t, offset, JF_LEAF_VECTOR);
@@ -188,7 +201,7 @@ bool jf_view_make(jf_PlanMaker *m, const jf_Type *t, jf_View *v)
                    .inner = inner_align(t),
                    .aggregate = jf_is_record(t),
                    .hollow = is_hollow(t)};
-    Walk w = {m, false, 0};
+    Walk w = {.m = m};
     if (t->size <= JF_VIEW_MAX)
         walk(&w, t, 0);
     v->leaves = m->leaves;
