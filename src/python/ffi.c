@@ -11,7 +11,7 @@
 
 enum { TYPES_CACHED = 4096 }; /* spellings kept before the cache starts anew */
 
-/* --- reading arguments ------------------------------------------------------- */
+/* --- reading arguments ---------------------------------------------------- */
 
 static int args_bad_count(const ArgSpec *spec, Py_ssize_t total, Py_ssize_t given)
 {
@@ -105,7 +105,7 @@ CDataObject *jpy_ffi_cdata(State *st, PyObject *o)
     return (CDataObject *)jpy_function_cdata(st, o);
 }
 
-/* --- type strings -------------------------------------------------------------- */
+/* --- type strings --------------------------------------------------------- */
 
 static CTypeObject *refuse_function(FFIObject *ffi, PyObject *text)
 {
@@ -209,7 +209,7 @@ CTypeObject *jpy_ffi_type_of(FFIObject *ffi, PyObject *o)
     return cd->ctype;
 }
 
-/* --- cdef, include ------------------------------------------------------------------ */
+/* --- cdef, include -------------------------------------------------------- */
 
 int jpy_ffi_read_gil(PyObject *o, uint8_t *gil)
 {
@@ -379,7 +379,7 @@ PyObject *jpy_ffi_include(PyObject *self, PyObject *arg)
     Py_RETURN_NONE;
 }
 
-/* --- libraries and callbacks ---------------------------------------------------------- */
+/* --- libraries and callbacks ---------------------------------------------- */
 
 PyObject *jpy_ffi_dlopen(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                          PyObject *kwnames)

@@ -15,7 +15,7 @@ typedef struct BufferObject {
     PyObject *weakrefs;
 } BufferObject;
 
-/* --- making -------------------------------------------------------------------- */
+/* --- making --------------------------------------------------------------- */
 
 /* Bytes behind `cd`; -1 with an exception. */
 static Py_ssize_t natural_size(CDataObject *cd)
@@ -126,7 +126,7 @@ static PyObject *buffer_repr(PyObject *self)
                                 b->size, (void *)b->data);
 }
 
-/* --- items and slices -------------------------------------------------------------- */
+/* --- items and slices ----------------------------------------------------- */
 
 static Py_ssize_t buffer_length(PyObject *self)
 {
@@ -237,7 +237,7 @@ static int buffer_get(PyObject *self, Py_buffer *view, int flags)
     return PyBuffer_FillInfo(view, self, b->data, b->size, 0, flags);
 }
 
-/* --- comparing: as bytes do, with anything that has bytes but str ---------------- */
+/* --- comparing: as bytes do, with anything that has bytes but str --------- */
 
 static PyObject *buffer_compare(PyObject *self, PyObject *other, int op)
 {
@@ -260,7 +260,7 @@ static PyObject *buffer_compare(PyObject *self, PyObject *other, int op)
     Py_RETURN_RICHCOMPARE(sign, 0, op);
 }
 
-/* --- the type -------------------------------------------------------------------------- */
+/* --- the type ------------------------------------------------------------- */
 
 static PyMemberDef buffer_members[] = {{"__weaklistoffset__", T_PYSSIZET,
                                         offsetof(BufferObject, weakrefs), READONLY,

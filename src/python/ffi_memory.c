@@ -9,7 +9,7 @@
 #include "python/ffi.h"
 #include "python/ffi_doc.h"
 
-/* --- new, cast ---------------------------------------------------------------- */
+/* --- new, cast ------------------------------------------------------------ */
 
 PyObject *jpy_ffi_new(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                       PyObject *kwnames)
@@ -103,7 +103,7 @@ PyObject *jpy_ffi_new_allocator(PyObject *self, PyObject *const *args,
     return result;
 }
 
-/* --- gc, release --------------------------------------------------------------- */
+/* --- gc, release ---------------------------------------------------------- */
 
 PyObject *jpy_ffi_gc(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                      PyObject *kwnames)
@@ -141,7 +141,7 @@ PyObject *jpy_ffi_release(PyObject *self, PyObject *arg)
     return jpy_release((CDataObject *)arg);
 }
 
-/* --- buffers of Python objects ---------------------------------------------------------- */
+/* --- buffers of Python objects -------------------------------------------- */
 
 static int get_contiguous(PyObject *o, Py_buffer *view, bool writable)
 {

@@ -7,7 +7,7 @@
 
 #include "python/ffi.h"
 
-/* --- constants ------------------------------------------------------------------ */
+/* --- constants ------------------------------------------------------------ */
 
 PyObject *jpy_ffi_integer_const(PyObject *self, PyObject *const *args,
                                 Py_ssize_t nargs, PyObject *kwnames)
@@ -45,7 +45,7 @@ PyObject *jpy_ffi_integer_const(PyObject *self, PyObject *const *args,
                : PyLong_FromLongLong(sym->value);
 }
 
-/* --- list_types --------------------------------------------------------------------- */
+/* --- list_types ----------------------------------------------------------- */
 
 typedef struct Names {
     PyObject *typedefs, *structs, *unions; /* lists */
@@ -96,7 +96,7 @@ PyObject *jpy_ffi_list_types(PyObject *self, PyObject *unused)
     return result;
 }
 
-/* --- set_unicode ---------------------------------------------------------------------- */
+/* --- set_unicode ---------------------------------------------------------- */
 
 static const char unicode_on[] =
     "typedef wchar_t TBYTE; typedef wchar_t TCHAR; typedef const wchar_t *LPCTSTR;"
@@ -124,7 +124,7 @@ PyObject *jpy_ffi_set_unicode(PyObject *self, PyObject *arg)
     Py_RETURN_NONE;
 }
 
-/* --- init_once --------------------------------------------------------------------------- */
+/* --- init_once ------------------------------------------------------------ */
 
 /* What the dictionary holds for a tag until its function has returned: a
  * capsule around one of these. Afterwards: a 1-tuple of the result. */
@@ -231,7 +231,7 @@ PyObject *jpy_ffi_init_once(PyObject *self, PyObject *const *args, Py_ssize_t na
     return result;
 }
 
-/* --- features -------------------------------------------------------------------------- */
+/* --- features ------------------------------------------------------------- */
 
 PyObject *jpy_ffi_features(PyObject *module, PyObject *unused)
 {
@@ -244,7 +244,7 @@ PyObject *jpy_ffi_features(PyObject *module, PyObject *unused)
                          f.libffi);
 }
 
-/* --- API mode ------------------------------------------------------------------------------- */
+/* --- API mode ------------------------------------------------------------- */
 
 PyObject *jpy_ffi_def_extern(PyObject *self, PyObject *args, PyObject *kwargs)
 {

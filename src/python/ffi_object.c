@@ -6,7 +6,7 @@
 #include "python/ffi.h"
 #include "python/ffi_doc.h"
 
-/* --- life ---------------------------------------------------------------------- */
+/* --- life ----------------------------------------------------------------- */
 
 static void ffi_dealloc(PyObject *self);
 
@@ -123,7 +123,7 @@ static PyObject *ffi_repr(PyObject *self)
         PyList_GET_SIZE(ffi->included));
 }
 
-/* --- errno --------------------------------------------------------------------------- */
+/* --- errno ---------------------------------------------------------------- */
 
 static PyObject *get_errno(PyObject *self, void *closure)
 {
@@ -151,7 +151,7 @@ static int set_errno(PyObject *self, PyObject *value, void *closure)
     return 0;
 }
 
-/* --- the type -------------------------------------------------------------------------- */
+/* --- the type ------------------------------------------------------------- */
 
 /* clang-format off */
 #define FAST(name) {#name, (PyCFunction)(void (*)(void))jpy_ffi_##name, METH_FASTCALL | METH_KEYWORDS, DOC_##name}

@@ -6,7 +6,7 @@
 
 #include "python/ffi.h"
 
-/* --- string ---------------------------------------------------------------------- */
+/* --- string --------------------------------------------------------------- */
 
 static PyObject *null_error(const char *function, CDataObject *cd)
 {
@@ -102,7 +102,7 @@ PyObject *jpy_ffi_string(PyObject *self, PyObject *const *args, Py_ssize_t nargs
     return NULL;
 }
 
-/* --- unpack ------------------------------------------------------------------------- */
+/* --- unpack --------------------------------------------------------------- */
 
 /* One loop per kind of item, so that the switch is outside of it. Values are
  * read by memcpy: the memory need not be aligned. */

@@ -7,7 +7,7 @@
 
 #include "python/ffi.h"
 
-/* --- typeof, sizeof, alignof ----------------------------------------------------- */
+/* --- typeof, sizeof, alignof ---------------------------------------------- */
 
 PyObject *jpy_ffi_typeof(PyObject *self, PyObject *arg)
 {
@@ -86,7 +86,7 @@ PyObject *jpy_ffi_alignof(PyObject *self, PyObject *arg)
     return result;
 }
 
-/* --- paths ------------------------------------------------------------------------- */
+/* --- paths ---------------------------------------------------------------- */
 
 /* One step by name: borrowed ctype of the member. */
 static CTypeObject *step_name(CTypeObject *ct, PyObject *name, bool first,
@@ -191,7 +191,7 @@ PyObject *jpy_ffi_offsetof(PyObject *self, PyObject *const *args, Py_ssize_t nar
     return end ? PyLong_FromSsize_t(offset) : NULL;
 }
 
-/* --- addressof ------------------------------------------------------------------------ */
+/* --- addressof ------------------------------------------------------------ */
 
 /* Does `cd` keep memory alive, itself or through an owner? Then a pointer into
  * it does too. */
@@ -251,7 +251,7 @@ PyObject *jpy_ffi_addressof(PyObject *self, PyObject *const *args, Py_ssize_t na
     return address_at(ffi, cd, args + 1, nargs - 1);
 }
 
-/* --- getctype --------------------------------------------------------------------------- */
+/* --- getctype ------------------------------------------------------------- */
 
 /* The C name with `text` in the declarator's place: in parentheses before an
  * array's brackets if it starts with a star, after a space if it is a word. */
