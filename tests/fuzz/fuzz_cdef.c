@@ -6,17 +6,20 @@
  */
 #include "fuzz.h"
 
-static const char known[] = "struct S; typedef struct S *P; struct T { P p; int n; };"
-                            "enum E { A, B = 5 }; union V; P make(struct T *t, int);"
-                            "typedef struct S row[3]; extern struct V2 *v2[];";
+static const char known[] =
+    "struct S; typedef struct S *P; struct T { P p; int n; };"
+    "enum E { A, B = 5 }; union V; P make(struct T *t, int);"
+    "typedef struct S row[3]; extern struct V2 *v2[];";
 
 /* True: the scope has changed. */
 static bool one_text(jf_Scope *s, const char *text, size_t n, unsigned i)
 {
-    jf_CdefOptions o = {"fuzz.h", 1, i % 3 == 2, 0, i % 5 == 4, JF_GIL_DEFAULT, true};
+    jf_CdefOptions o = {"fuzz.h",       1,   i % 3 == 2, 0, i % 5 == 4,
+                        JF_GIL_DEFAULT, true};
     jf_Diag d = JF_DIAG_INIT;
     jf_Universe *u = fuzz_universe();
-    uint32_t size = jf_scope_size(s), version = jf_scope_version(s), types = u->n_types;
+    uint32_t size = jf_scope_size(s), version = jf_scope_version(s),
+             types = u->n_types;
     jf_Buf before = fuzz_digest(s);
     jf_Status st = jf_cdef(s, text, n, &o, &d);
     if (st != JF_OK) {

@@ -7,15 +7,16 @@
 
 static const char known[] =
     "struct S { int a; char b[3]; struct S *next; unsigned bits : 5; };"
-    "typedef struct S *P; enum E { A, B = 5, C = -1 }; union V { int i; double d; };"
+    "typedef struct S *P; enum E { A, B = 5, C = -1 }; union V { int i; double d; "
+    "};"
     "typedef int F(int, ...); typedef P row[3]; extern int var;"
     "static const int N = 7; typedef float v4 __attribute__((vector_size(16)));";
 
 /* Spellings that are no C: "$1", and vectors in the middle of a declarator. */
 static bool readable(const char *s)
 {
-    return !strchr(s, '$') && !strstr(s, "__attribute__") && !strstr(s, "volatile") &&
-           !strstr(s, "restrict");
+    return !strchr(s, '$') && !strstr(s, "__attribute__") &&
+           !strstr(s, "volatile") && !strstr(s, "restrict");
 }
 
 static void again(jf_Scope *s, jf_Universe *u, jf_Type *t)

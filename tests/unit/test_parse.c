@@ -30,7 +30,7 @@ static void must(jf_Scope *s, const char *text)
     jf_diag_clear(&d);
 }
 
-/* --- types -------------------------------------------------------------------------- */
+/* --- types ---------------------------------------------------------------- */
 
 static const char prelude[] =
     "struct S { int a; char b[3]; struct S *next; }; union U { int i; double d; };"
@@ -183,7 +183,7 @@ static void test_quals(void)
     jf_scope_free(s);
 }
 
-/* --- symbols -------------------------------------------------------------------------- */
+/* --- symbols -------------------------------------------------------------- */
 
 static void test_symbols(void)
 {
@@ -309,7 +309,7 @@ static void test_details(void)
     jf_scope_free(s);
 }
 
-/* --- records and enums ---------------------------------------------------------------------- */
+/* --- records and enums ---------------------------------------------------- */
 
 /* name:type[:bits][@offset], in order; `-` for no name */
 static void describe(const jf_Type *t, char *out, size_t room)
@@ -430,7 +430,7 @@ static void test_enums(void)
     }
 }
 
-/* --- constant expressions --------------------------------------------------------------------- */
+/* --- constant expressions ------------------------------------------------- */
 
 static void test_constants(void)
 {

@@ -12,7 +12,7 @@ static jf_Status cdef(jf_Scope *s, const char *text, size_t n, jf_Diag *d)
     return jf_cdef(s, text, n, NULL, d);
 }
 
-/* --- what a scope says of itself ---------------------------------------------------- */
+/* --- what a scope says of itself ------------------------------------------ */
 
 static bool put_symbol(void *ctx, const jf_Symbol *s)
 {
@@ -46,7 +46,7 @@ static char *digest(const jf_Scope *s)
     return b.p; /* the caller's */
 }
 
-/* --- messages ---------------------------------------------------------------------------- */
+/* --- messages ------------------------------------------------------------- */
 
 static const char prelude[] =
     "struct S { int a; }; struct Open; typedef int known_type; enum E { EA };"
@@ -239,7 +239,7 @@ static void test_print(void)
     jf_scope_free(s);
 }
 
-/* --- transactions --------------------------------------------------------------------------- */
+/* --- transactions --------------------------------------------------------- */
 
 static const char later_fails[] =
     "struct Open { struct S *s; struct Open *o; int n[sizeof(struct Whole)]; };"
@@ -325,7 +325,7 @@ static void test_include(void)
     jf_scope_free(c);
 }
 
-/* --- hostile sizes -------------------------------------------------------------------------- */
+/* --- hostile sizes -------------------------------------------------------- */
 
 static void test_huge(void)
 {
@@ -390,7 +390,7 @@ static void test_nul(void)
     jf_scope_free(s);
 }
 
-/* --- memory ----------------------------------------------------------------------------------- */
+/* --- memory --------------------------------------------------------------- */
 
 static const char *memory_text;
 

@@ -65,7 +65,7 @@ static unsigned class_at(const char *p)
     return class_of[(unsigned char)*p];
 }
 
-/* --- text ----------------------------------------------------------------------- */
+/* --- text ----------------------------------------------------------------- */
 
 /* C11 5.1.1.2 phase 2. A joined line is followed by as many empty lines as it
  * lost, so that what follows keeps its number. */
@@ -114,7 +114,7 @@ static void tok_bad(jf_Lex *lx, jf_Tok *t, const char *why)
     lx->error = why;
 }
 
-/* --- blanks and comments ---------------------------------------------------------- */
+/* --- blanks and comments -------------------------------------------------- */
 
 /* `p` stands behind the opening. Returns the place behind the comment. */
 static const char *skip_block(jf_Lex *lx, const char *p)
@@ -172,7 +172,7 @@ static bool skip_blanks(jf_Lex *lx, jf_Tok *t)
     }
 }
 
-/* --- words ------------------------------------------------------------------------ */
+/* --- words ---------------------------------------------------------------- */
 
 /* Length of the UTF-8 sequence at `p`, 0 if it is none (RFC 3629). */
 static unsigned utf8_length(const char *s)
@@ -276,7 +276,7 @@ static void lex_quoted(jf_Lex *lx, jf_Tok *t, const char *p)
     lx->at = p + 1;
 }
 
-/* --- punctuation -------------------------------------------------------------------- */
+/* --- punctuation ---------------------------------------------------------- */
 
 /* clang-format off */
 /* Longest first within a first byte. C11 6.4.6, with its digraphs. */

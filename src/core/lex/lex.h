@@ -11,7 +11,7 @@
 
 #include "core/base/mem.h"
 
-/* --- tokens ----------------------------------------------------------------- */
+/* --- tokens --------------------------------------------------------------- */
 
 /* clang-format off */
 /* The first three never reach the grammar. Spellings are for messages. */
@@ -67,9 +67,11 @@ enum {
 };
 
 /* jf_Name.sub of CALLCONV. */
-enum { JF_CC_CDECL, JF_CC_STDCALL, JF_CC_FASTCALL, JF_CC_VECTORCALL, JF_CC_THISCALL };
+enum {
+    JF_CC_CDECL, JF_CC_STDCALL, JF_CC_FASTCALL, JF_CC_VECTORCALL, JF_CC_THISCALL
+};
 
-/* --- names ------------------------------------------------------------------- */
+/* --- names ---------------------------------------------------------------- */
 
 struct jf_Symbol;
 struct jf_Type;
@@ -129,7 +131,7 @@ enum { JF_NAME_SEED = 0x2545f49 };
 
 jf_Name *jf_names_intern_hashed(jf_Names *t, const char *s, size_t n, uint32_t h);
 
-/* --- the lexer ------------------------------------------------------------------ */
+/* --- the lexer ------------------------------------------------------------ */
 
 typedef struct jf_Tok {
     uint8_t kind;     /* jf_Token */
@@ -162,7 +164,7 @@ void jf_lex_init(jf_Lex *lx, jf_Names *names, const char *text, size_t n,
 /* The next token. BAD: see lx->error (NULL: memory is out). */
 void jf_lex_next(jf_Lex *lx, jf_Tok *t);
 
-/* --- constants ------------------------------------------------------------------- */
+/* --- constants ------------------------------------------------------------ */
 
 typedef struct jf_Number {
     uint64_t value;   /* integer */
@@ -181,7 +183,8 @@ int jf_lex_prefix(const char *s);
 
 /* Value of a character constant (C11 6.4.4.4): packed bytes for a plain one of
  * several, the code point for a prefixed one. NULL, or what is wrong. */
-const char *jf_lex_char(const char *s, size_t n, unsigned char_bits, int64_t *value);
+const char *jf_lex_char(const char *s, size_t n, unsigned char_bits,
+                        int64_t *value);
 
 /* Append the bytes a string literal stands for. NULL, or what is wrong. */
 const char *jf_lex_string(const char *s, size_t n, jf_Buf *out);

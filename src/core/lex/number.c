@@ -17,7 +17,7 @@ static int digit_value(char c)
     return low >= 'a' && low <= 'f' ? low - 'a' + 10 : 99;
 }
 
-/* --- integers ----------------------------------------------------------------- */
+/* --- integers ------------------------------------------------------------- */
 
 /* u, l, ll in either order and case, lL excluded; Microsoft's i8..i64. */
 static const char *integer_suffix(const char *s, const char *end, jf_Number *out)
@@ -78,7 +78,7 @@ static const char *integer(const char *s, size_t n, jf_Number *out)
     return integer_suffix(s, end, out);
 }
 
-/* --- floating numbers ------------------------------------------------------------ */
+/* --- floating numbers ----------------------------------------------------- */
 
 static bool real_suffix(const char *s)
 {
@@ -126,7 +126,7 @@ const char *jf_lex_number(const char *s, size_t n, jf_Number *out)
     return integer(s, n, out);
 }
 
-/* --- characters -------------------------------------------------------------------- */
+/* --- characters ----------------------------------------------------------- */
 
 int jf_lex_prefix(const char *s)
 {

@@ -62,7 +62,7 @@ const char *jf_parse_string(Parser *p, size_t *n)
     }
 }
 
-/* --- the ones that mean something ----------------------------------------------- */
+/* --- the ones that mean something ----------------------------------------- */
 
 static void set_align(Parser *p, Attrs *a, const char *at, Value v)
 {
@@ -243,7 +243,7 @@ static void one_attr(Parser *p, Attrs *a, bool ours)
         jf_parse_skip_balanced(p);
 }
 
-/* --- the four spellings -------------------------------------------------------------- */
+/* --- the four spellings --------------------------------------------------- */
 
 /* A name, or a keyword such as `const` in __attribute__((const)). */
 static bool at_word(const Parser *p)
@@ -363,7 +363,7 @@ void jf_parse_attrs(Parser *p, Attrs *a)
     }
 }
 
-/* --- types they change ------------------------------------------------------------------ */
+/* --- types they change ---------------------------------------------------- */
 
 static jf_Type *int_of_bytes(Parser *p, unsigned bytes, bool sign)
 {

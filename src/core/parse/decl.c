@@ -8,7 +8,7 @@
 #include "core/layout/layout.h"
 #include "core/parse/parser.h"
 
-/* --- basic types ------------------------------------------------------------- */
+/* --- basic types ---------------------------------------------------------- */
 
 #define U JF_B_UNSIGNED
 #define L JF_B_LONG
@@ -112,7 +112,7 @@ static jf_Type *basic_type(Parser *p, uint32_t set, const char *at)
     return t;
 }
 
-/* --- names of types ------------------------------------------------------------- */
+/* --- names of types ------------------------------------------------------- */
 
 bool jf_parse_starts_type(const Parser *p, const jf_Tok *t)
 {
@@ -246,7 +246,7 @@ static void dots_type(Parser *p, Specs *s, uint32_t set)
     s->fresh = s->type;
 }
 
-/* --- specifiers --------------------------------------------------------------------- */
+/* --- specifiers ----------------------------------------------------------- */
 
 static void add_basic(Parser *p, Specs *s, uint32_t *set)
 {

@@ -22,7 +22,7 @@ static Part *push_part(Parser *p, PartKind kind, const char *at)
     return part;
 }
 
-/* --- suffixes ---------------------------------------------------------------------- */
+/* --- suffixes ------------------------------------------------------------- */
 
 /* The length of a parameter's outer array means nothing (6.7.6.3p7): it may
  * mention other parameters, `static`, or `*`. */
@@ -179,7 +179,7 @@ static void func_suffix(Parser *p, const char *at, const Attrs *inner)
     part->stdcall = inner->conv == JF_CC_STDCALL;
 }
 
-/* --- reading ------------------------------------------------------------------------ */
+/* --- reading -------------------------------------------------------------- */
 
 typedef struct Reader {
     jf_Name *name;  /* NULL until found */
@@ -314,7 +314,7 @@ static void read_declarator(Parser *p, Reader *r, Attrs *conv)
         push_part(p, PART_POINTER, r->at)->quals = quals[--stars];
 }
 
-/* --- building ------------------------------------------------------------------------- */
+/* --- building ------------------------------------------------------------- */
 
 static void check_depth(Parser *p, const jf_Type *t, const char *at)
 {

@@ -8,7 +8,7 @@
 
 #include "core/parse/parser.h"
 
-/* --- #define ---------------------------------------------------------------------- */
+/* --- #define -------------------------------------------------------------- */
 
 static void define_usage(Parser *p, const char *at, const char *name)
 {
@@ -80,7 +80,7 @@ static void define(Parser *p)
     jf_scope_declare(p, name, &sym, at, line);
 }
 
-/* --- #pragma pack --------------------------------------------------------------------- */
+/* --- #pragma pack --------------------------------------------------------- */
 
 static void set_pack(Parser *p)
 {
@@ -139,9 +139,9 @@ static void pack(Parser *p)
         jf_parse_expected(p, "the end of the line");
 }
 
-/* --- #line --------------------------------------------------------------------------------- */
+/* --- #line ---------------------------------------------------------------- */
 
-/* The number counts the next line; see position() in cdef.c. */
+/* The number counts the next line; see place() in parser.c. */
 static void line(Parser *p, bool strict)
 {
     jf_Number n;

@@ -14,7 +14,7 @@
 static Value unary(Parser *p);
 static Value conditional(Parser *p);
 
-/* --- types of values ----------------------------------------------------------------- */
+/* --- types of values ------------------------------------------------------ */
 
 bool jf_parse_prim_unsigned(unsigned prim)
 {
@@ -84,7 +84,7 @@ static Value convert(const Parser *p, Value v, unsigned prim)
     return make_int(p, (uint64_t)v.v, prim);
 }
 
-/* --- casts ------------------------------------------------------------------------------ */
+/* --- casts ---------------------------------------------------------------- */
 
 static int64_t real_to_int(Parser *p, double d, unsigned bits, bool sign,
                            const char *at)
@@ -138,7 +138,7 @@ Value jf_parse_cast(Parser *p, jf_Type *t, Value v, const char *at)
     return r;
 }
 
-/* --- primary expressions --------------------------------------------------------------- */
+/* --- primary expressions -------------------------------------------------- */
 
 /* C11 6.4.4.1p5: the first type of the list that holds the value. */
 static Value number(Parser *p)
@@ -307,7 +307,7 @@ static Value primary(Parser *p)
     }
 }
 
-/* --- unary ---------------------------------------------------------------------------------- */
+/* --- unary ---------------------------------------------------------------- */
 
 /* Size of what stands behind sizeof without being a type. */
 static uint64_t operand_size(Parser *p)
@@ -423,7 +423,7 @@ static Value unary(Parser *p)
     }
 }
 
-/* --- binary ---------------------------------------------------------------------------------- */
+/* --- binary --------------------------------------------------------------- */
 
 /* Binding strength of a binary operator, 0 for none; C11 6.5.5 to 6.5.14. */
 static unsigned strength(unsigned token)

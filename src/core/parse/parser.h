@@ -24,7 +24,7 @@ enum {
     MAX_PACKS = 64       /* #pragma pack(push) */
 };
 
-/* --- the scope ------------------------------------------------------------------ */
+/* --- the scope ------------------------------------------------------------ */
 
 typedef struct Sym {
     jf_Symbol s;       /* first: a jf_Symbol * is a Sym * */
@@ -50,7 +50,7 @@ static inline Sym *sym_of(const jf_Name *n)
     return (Sym *)n->symbol;
 }
 
-/* --- the parser -------------------------------------------------------------------- */
+/* --- the parser ----------------------------------------------------------- */
 
 typedef enum UndoKind { U_SYMBOL, U_TYPE } UndoKind;
 
@@ -188,7 +188,7 @@ typedef struct Parser {
     uint32_t syms_before, tags_before, serial_before;
 } Parser;
 
-/* --- errors and memory (cdef.c) ------------------------------------------------------ */
+/* --- errors and memory (parser.c) ----------------------------------------- */
 
 /* Leave with a diagnostic at `at` (NULL: no place). */
 JF_NORETURN void jf_parse_fail(Parser *p, const char *at, jf_Status status,
@@ -208,7 +208,7 @@ void jf_parse_grow(Parser *p, void *vector, uint32_t n, uint32_t *cap, size_t si
 /* C spelling for messages; scratch. */
 const char *jf_parse_spell(Parser *p, const jf_Type *t, const char *name);
 
-/* --- tokens (cdef.c) --------------------------------------------------------------------- */
+/* --- tokens (parser.c) ---------------------------------------------------- */
 
 void jf_parse_next(Parser *p);
 const jf_Tok *jf_parse_ahead(Parser *p);
@@ -243,7 +243,7 @@ static inline bool at_name(const Parser *p)
     return p->tok.kind == JF_TK_NAME || (p->tok.name && p->tok.name->soft);
 }
 
-/* --- declarations ---------------------------------------------------------------------------- */
+/* --- declarations --------------------------------------------------------- */
 
 /* Does `t` begin a type? (decl.c) */
 bool jf_parse_starts_type(const Parser *p, const jf_Tok *t);
@@ -274,7 +274,7 @@ uint32_t jf_parse_builtin_count(void);
 void jf_parse_builtin_names(jf_Names *t);
 const char *jf_parse_builtin_each(uint32_t i);
 
-/* --- constant expressions (expr.c) ----------------------------------------------------------- */
+/* --- constant expressions (expr.c) ---------------------------------------- */
 
 typedef struct Value {
     int64_t v;       /* bit pattern, extended from its type */
@@ -294,10 +294,11 @@ Value jf_parse_cast(Parser *p, jf_Type *t, Value v, const char *at);
 /* An integer, or fail saying `what` it is for. */
 Value jf_parse_integer(Parser *p, const char *what);
 
-/* --- the scope's changes (scope.c) -------------------------------------------------------------- */
+/* --- the scope's changes (scope.c) ---------------------------------------- */
 
 /* Declare; fills in name, order, line. Fails on a conflict. */
-Sym *jf_scope_declare(Parser *p, jf_Name *name, const jf_Symbol *proto, const char *at,
+Sym *jf_scope_declare(Parser *p, jf_Name *name, const jf_Symbol *proto,
+                      const char *at,
                       uint32_t line);
 void jf_scope_set_tag(Parser *p, jf_Name *name, jf_Type *t);
 /* Before a record or enum that may be older than this text changes. */

@@ -13,7 +13,7 @@ static const char *kind_word(unsigned kind)
     return kind == JF_STRUCT ? "struct" : kind == JF_UNION ? "union" : "enum";
 }
 
-/* --- members ------------------------------------------------------------------------ */
+/* --- members -------------------------------------------------------------- */
 
 typedef struct Body {
     jf_Type *rec;   /* being defined */
@@ -213,7 +213,7 @@ static void member_line(Parser *p, Body *b)
     jf_parse_next(p);
 }
 
-/* --- records ------------------------------------------------------------------------- */
+/* --- records -------------------------------------------------------------- */
 
 static void take_fields(Parser *p, Body *b, const Attrs *a)
 {
@@ -346,7 +346,7 @@ void jf_parse_record(Parser *p, Specs *s)
     record_body(p, s, &a, line, existed);
 }
 
-/* --- enums ----------------------------------------------------------------------------- */
+/* --- enums ---------------------------------------------------------------- */
 
 typedef struct EnumBody {
     jf_Type *type;

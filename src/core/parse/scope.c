@@ -54,7 +54,7 @@ jf_Group *jf_scope_group(jf_Scope *s)
     return s->group;
 }
 
-/* --- asking --------------------------------------------------------------------- */
+/* --- asking --------------------------------------------------------------- */
 
 const jf_Symbol *jf_scope_find(const jf_Scope *s, const char *name, size_t n)
 {
@@ -97,7 +97,7 @@ uint32_t jf_scope_version(const jf_Scope *s)
     return s->version;
 }
 
-/* --- did you mean ------------------------------------------------------------------ */
+/* --- did you mean --------------------------------------------------------- */
 
 enum { LONGEST_GUESS = 64 };
 
@@ -178,7 +178,7 @@ const char *jf_scope_suggest_type(const jf_Scope *s, const char *name, size_t n)
     return g.best;
 }
 
-/* --- declaring --------------------------------------------------------------------- */
+/* --- declaring ------------------------------------------------------------ */
 
 static const char *kind_name(const jf_Symbol *s)
 {
@@ -319,7 +319,7 @@ void jf_scope_save(Parser *p, jf_Type *t)
     p->made_types = true;
 }
 
-/* --- transactions ----------------------------------------------------------------------- */
+/* --- transactions --------------------------------------------------------- */
 
 void jf_scope_begin(Parser *p)
 {
@@ -436,7 +436,7 @@ void jf_scope_rollback(Parser *p)
     jf_group_rollback(p->group, p->group_mark);
 }
 
-/* --- include ------------------------------------------------------------------------------ */
+/* --- include -------------------------------------------------------------- */
 
 /* Bind one symbol of another scope; JF_NOMEM or JF_OK. */
 static jf_Status include_symbol(jf_Scope *s, const Sym *from)
