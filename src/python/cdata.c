@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* --- making ------------------------------------------------------------------------ */
+/* --- making --------------------------------------------------------------- */
 
 int jpy_is_cdata(PyObject *o)
 {
@@ -106,7 +106,7 @@ void jpy_cdata_dealloc(PyObject *self)
     Py_DECREF(tp);
 }
 
-/* --- sizes -------------------------------------------------------------------------- */
+/* --- sizes ---------------------------------------------------------------- */
 
 int jpy_owns_inline(const CDataObject *cd)
 {
@@ -140,7 +140,7 @@ Py_ssize_t jpy_known_size(CDataObject *cd)
     return ct->code == V_RECORD || V_IS_PRIM(ct->code) ? ct->size : -1;
 }
 
-/* --- repr --------------------------------------------------------------------------- */
+/* --- repr ----------------------------------------------------------------- */
 
 static PyObject *value_text(CDataObject *cd)
 {
@@ -187,7 +187,7 @@ PyObject *jpy_cdata_repr(PyObject *self)
     return r;
 }
 
-/* --- as a number -------------------------------------------------------------------------- */
+/* --- as a number ---------------------------------------------------------- */
 
 int jpy_cdata_bool(PyObject *self)
 {
@@ -270,7 +270,7 @@ PyObject *jpy_cdata_complex(PyObject *self, PyObject *noarg)
     return NULL;
 }
 
-/* --- comparing ---------------------------------------------------------------------------- */
+/* --- comparing ------------------------------------------------------------ */
 
 static int compare_addresses(const char *a, const char *b, int op)
 {

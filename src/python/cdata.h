@@ -8,7 +8,7 @@
 
 #include "python/jpy.h"
 
-/* --- cdata.c ------------------------------------------------------------------ */
+/* --- cdata.c -------------------------------------------------------------- */
 
 /* Memory of its own behind the object; `length`: see CDATA_LENGTH. */
 CDataObject *jpy_cdata_inline(CTypeObject *ct, Py_ssize_t bytes, Py_ssize_t length,
@@ -24,7 +24,7 @@ PyObject *jpy_cdata_complex(PyObject *self, PyObject *noarg);
 PyObject *jpy_cdata_compare(PyObject *v, PyObject *w, int op);
 Py_hash_t jpy_cdata_hash(PyObject *self);
 
-/* --- cdata_own.c ----------------------------------------------------------------- */
+/* --- cdata_own.c ---------------------------------------------------------- */
 
 /* What a view into `cd` has to keep alive; NULL: nothing is known to own it. */
 PyObject *jpy_owner_of(CDataObject *cd);
@@ -40,7 +40,7 @@ extern PyType_Spec jpy_ext_spec;
 PyObject *jpy_cdata_enter(PyObject *self, PyObject *noarg);
 PyObject *jpy_cdata_exit(PyObject *self, PyObject *args);
 
-/* --- cdata_item.c ------------------------------------------------------------------ */
+/* --- cdata_item.c --------------------------------------------------------- */
 
 Py_ssize_t jpy_cdata_len(PyObject *self);
 PyObject *jpy_cdata_subscript(PyObject *self, PyObject *key);
@@ -50,7 +50,7 @@ PyObject *jpy_cdata_subtract(PyObject *v, PyObject *w);
 PyObject *jpy_cdata_iter(PyObject *self);
 int jpy_init_cdata_iter(State *st, PyObject *module);
 
-/* --- cdata_attr.c --------------------------------------------------------------------- */
+/* --- cdata_attr.c --------------------------------------------------------- */
 
 PyObject *jpy_cdata_getattro(PyObject *self, PyObject *name);
 int jpy_cdata_setattro(PyObject *self, PyObject *name, PyObject *value);

@@ -13,7 +13,7 @@ int jpy_null_deref(CDataObject *cd)
     return -1;
 }
 
-/* --- open arrays at the end of a struct ------------------------------------------------ */
+/* --- open arrays at the end of a struct ----------------------------------- */
 
 /* Items the memory of `cd` has for the array `f`, item size in *item; -1 when it
  * is not known how much memory there is. */
@@ -53,7 +53,7 @@ static int set_open(CDataObject *cd, FieldInfo *f, PyObject *value)
     return jpy_array_from_object(array, cd->data + f->offset, n, value);
 }
 
-/* --- attributes -------------------------------------------------------------------------- */
+/* --- attributes ----------------------------------------------------------- */
 
 /* Say which of the reasons it was that there is no such attribute. */
 static void explain(CDataObject *cd, PyObject *name, int writing)

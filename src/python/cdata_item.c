@@ -14,7 +14,7 @@ static int cannot_index(CDataObject *cd)
     return -1;
 }
 
-/* --- one item ------------------------------------------------------------------------- */
+/* --- one item ------------------------------------------------------------- */
 
 static int index_of(PyObject *key, Py_ssize_t *i)
 {
@@ -84,7 +84,7 @@ static char *item_address(CDataObject *cd, PyObject *key)
     return cd->data + i * ct->item_size;
 }
 
-/* --- slices ------------------------------------------------------------------------------ */
+/* --- slices --------------------------------------------------------------- */
 
 static int slice_end(PyObject *o, const char *missing, Py_ssize_t *v)
 {
@@ -217,7 +217,7 @@ static int set_slice(CDataObject *cd, PyObject *key, PyObject *value)
     return set_slice_items(ct, to, n, value);
 }
 
-/* --- the mapping ------------------------------------------------------------------------- */
+/* --- the mapping ---------------------------------------------------------- */
 
 PyObject *jpy_cdata_subscript(PyObject *self, PyObject *key)
 {
@@ -264,7 +264,7 @@ Py_ssize_t jpy_cdata_len(PyObject *self)
     return -1;
 }
 
-/* --- arithmetic -------------------------------------------------------------------------- */
+/* --- arithmetic ----------------------------------------------------------- */
 
 /* The pointer type of a pointer, or what an array decays to: a new reference. */
 static CTypeObject *decayed(CTypeObject *ct)
@@ -349,7 +349,7 @@ PyObject *jpy_cdata_subtract(PyObject *v, PyObject *w)
     return move((CDataObject *)v, w, -1);
 }
 
-/* --- iteration ---------------------------------------------------------------------------- */
+/* --- iteration ------------------------------------------------------------ */
 
 typedef struct IterObject {
     PyObject_HEAD CDataObject *array; /* owned */

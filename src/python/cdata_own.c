@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* --- making ------------------------------------------------------------------------- */
+/* --- making --------------------------------------------------------------- */
 
 static CDataExt *ext_alloc(CTypeObject *ct, char *data, ExtKind ext)
 {
@@ -119,7 +119,7 @@ int jpy_gc_forget(CDataObject *cd)
     return 0;
 }
 
-/* --- who owns what ------------------------------------------------------------------------ */
+/* --- who owns what -------------------------------------------------------- */
 
 int jpy_is_owning_pointer(const CDataObject *cd)
 {
@@ -167,7 +167,7 @@ PyObject *jpy_owned_record(CDataObject *cd)
     return o;
 }
 
-/* --- ffi.new -------------------------------------------------------------------------------- */
+/* --- ffi.new -------------------------------------------------------------- */
 
 /* What to allocate. */
 typedef struct NewPlan {
@@ -318,7 +318,7 @@ PyObject *jpy_new_with(CTypeObject *ct, PyObject *init, PyObject *alloc,
     return (PyObject *)x;
 }
 
-/* --- the end ------------------------------------------------------------------------------- */
+/* --- the end -------------------------------------------------------------- */
 
 /* Call the destructor of ffi.gc or an allocator; gives back both references. Its
  * errors have nowhere to go but sys.unraisablehook. */
@@ -403,7 +403,7 @@ static int ext_clear(PyObject *self)
     return 0;
 }
 
-/* --- release ---------------------------------------------------------------------------------- */
+/* --- release -------------------------------------------------------------- */
 
 static int can_release(CDataObject *cd)
 {
@@ -443,7 +443,7 @@ PyObject *jpy_cdata_exit(PyObject *self, PyObject *args)
     return jpy_release((CDataObject *)self);
 }
 
-/* --- repr --------------------------------------------------------------------------------------- */
+/* --- repr ----------------------------------------------------------------- */
 
 static PyObject *buffer_repr(CDataExt *x)
 {

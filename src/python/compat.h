@@ -20,7 +20,7 @@
 #error "CPython 3.9 or newer is needed"
 #endif
 
-/* --- names that came later ---------------------------------------------------- */
+/* --- names that came later ------------------------------------------------ */
 
 #if PY_VERSION_HEX < 0x030a0000
 static inline PyObject *jpy_newref(PyObject *o)
@@ -94,7 +94,7 @@ static inline void jpy_error_put(JpyError e)
 }
 #endif
 
-/* --- integers ------------------------------------------------------------------ */
+/* --- integers ------------------------------------------------------------- */
 
 /* Where an int keeps itself, for code that reads it without the C API. Up to
  * 3.11 a signed count of 30-bit digits; since 3.12 a tag: sign in bits 0..1 (0
@@ -252,7 +252,7 @@ static inline PyObject *jpy_weakref_get(PyObject *ref)
 #define JPY_REUSES_GC_OBJECTS 1
 #endif
 
-/* --- hashes, files, modules -------------------------------------------------------- */
+/* --- hashes, files, modules ----------------------------------------------- */
 
 static inline Py_hash_t jpy_hash_pointer(const void *p)
 {

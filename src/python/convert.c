@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* --- C to Python ------------------------------------------------------------------- */
+/* --- C to Python ---------------------------------------------------------- */
 
 static PyObject *load_bool(const char *data)
 {
@@ -147,7 +147,7 @@ PyObject *jpy_field_get(State *st, FieldInfo *f, char *record, PyObject *owner)
     return ct ? jpy_to_object(ct, data, owner) : NULL;
 }
 
-/* --- errors -------------------------------------------------------------------------- */
+/* --- errors --------------------------------------------------------------- */
 
 int jpy_convert_error(PyObject *value, CTypeObject *ct, const char *expected)
 {
@@ -175,7 +175,7 @@ int jpy_convert_error(PyObject *value, CTypeObject *ct, const char *expected)
     return -1;
 }
 
-/* --- Python to C: pointers -------------------------------------------------------------- */
+/* --- Python to C: pointers ------------------------------------------------ */
 
 static bool is_void_or_char(const jf_Type *pointer)
 {
@@ -259,7 +259,7 @@ int jpy_to_address(PyObject *o, void **v)
     return 0;
 }
 
-/* --- Python to C: scalars ------------------------------------------------------------------ */
+/* --- Python to C: scalars ------------------------------------------------- */
 
 static int store_int(CTypeObject *ct, char *data, PyObject *value)
 {

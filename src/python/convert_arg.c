@@ -62,7 +62,7 @@ void jpy_temps_free(Temp *t)
     }
 }
 
-/* --- buffers ------------------------------------------------------------------------- */
+/* --- buffers -------------------------------------------------------------- */
 
 /* What one letter of a PEP 3118 format stands for. */
 typedef enum Sort {
@@ -217,7 +217,7 @@ static int from_buffer(CTypeObject *ct, unsigned quals, PyObject *value,
     return -1;
 }
 
-/* --- lists and strings --------------------------------------------------------------------- */
+/* --- lists and strings ---------------------------------------------------- */
 
 static int from_initialiser(CTypeObject *ct, PyObject *value, Py_ssize_t n,
                             void **pointer, Temp **temps)

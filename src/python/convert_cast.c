@@ -46,7 +46,7 @@ static PyObject *cannot_cast(PyObject *o, CTypeObject *ct)
     return NULL;
 }
 
-/* --- to pointers ------------------------------------------------------------------- */
+/* --- to pointers ---------------------------------------------------------- */
 
 static PyObject *cast_address(CTypeObject *ct, PyObject *value)
 {
@@ -64,7 +64,7 @@ static PyObject *cast_address(CTypeObject *ct, PyObject *value)
     return jpy_cdata(ct, p);
 }
 
-/* --- to integers and characters ------------------------------------------------------ */
+/* --- to integers and characters ------------------------------------------- */
 
 /* C11 6.3.1.2: nonzero becomes 1. Floats too. */
 static int truth(PyObject *o)
@@ -135,7 +135,7 @@ static PyObject *cast_integer(CTypeObject *ct, PyObject *value)
     return (PyObject *)cd;
 }
 
-/* --- to floats and complex -------------------------------------------------------------- */
+/* --- to floats and complex ------------------------------------------------ */
 
 /* A cdata is first read as a Python object. New reference. */
 static PyObject *plain_value(CTypeObject *ct, PyObject *value)

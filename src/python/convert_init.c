@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* --- arrays ------------------------------------------------------------------------- */
+/* --- arrays --------------------------------------------------------------- */
 
 static Py_ssize_t sequence_size(PyObject *o)
 {
@@ -152,7 +152,7 @@ Py_ssize_t jpy_array_needs(CTypeObject *item, PyObject **value)
     return n;
 }
 
-/* --- structs ---------------------------------------------------------------------------- */
+/* --- structs -------------------------------------------------------------- */
 
 /* A member given to an initialiser; open arrays may be given a bare length,
  * which leaves them as they are (zero). */

@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-/* --- integers -------------------------------------------------------------------- */
+/* --- integers ------------------------------------------------------------- */
 
 int jpy_overflow(PyObject *value, CTypeObject *ct)
 {
@@ -140,7 +140,7 @@ int jpy_to_double(PyObject *o, CTypeObject *ct, double *v)
     return *v == -1.0 && PyErr_Occurred() ? -1 : 0;
 }
 
-/* --- binary16 and binary128 -------------------------------------------------------- */
+/* --- binary16 and binary128 ----------------------------------------------- */
 
 static double half_to_double(uint16_t h)
 {
@@ -210,7 +210,7 @@ static void double_to_quad(double v, char *p)
     memcpy(p + 8, &high, 8);
 }
 
-/* --- floats and complex --------------------------------------------------------------- */
+/* --- floats and complex --------------------------------------------------- */
 
 double jpy_read_float(uint8_t code, const char *data)
 {

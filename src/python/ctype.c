@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* --- value codes ---------------------------------------------------------------- */
+/* --- value codes ---------------------------------------------------------- */
 
 static uint8_t int_code(const jf_Type *t)
 {
@@ -75,7 +75,7 @@ uint8_t jpy_code_of(const State *st, const jf_Type *t)
     }
 }
 
-/* --- making ------------------------------------------------------------------------ */
+/* --- making --------------------------------------------------------------- */
 
 static Py_ssize_t known_size(const jf_Type *t)
 {
@@ -220,7 +220,7 @@ CTypeObject *jpy_item(CTypeObject *ct)
     return ct->item;
 }
 
-/* --- sizes ------------------------------------------------------------------------- */
+/* --- sizes ---------------------------------------------------------------- */
 
 /* Types that will never have a size, or not before another cdef. */
 static bool sizeless(const jf_Type *t)
@@ -282,7 +282,7 @@ Py_ssize_t jpy_ctype_size(CTypeObject *ct)
     return ct->size;
 }
 
-/* --- names -------------------------------------------------------------------------- */
+/* --- names ---------------------------------------------------------------- */
 
 PyObject *jpy_ctype_name(CTypeObject *ct)
 {
@@ -307,7 +307,7 @@ const char *jpy_cname(CTypeObject *ct)
     return s ? s : "?";
 }
 
-/* --- the object ----------------------------------------------------------------------- */
+/* --- the object ----------------------------------------------------------- */
 
 static int ctype_traverse(CTypeObject *ct, visitproc visit, void *arg)
 {

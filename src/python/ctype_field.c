@@ -6,7 +6,7 @@
  */
 #include "python/jpy.h"
 
-/* --- building ------------------------------------------------------------------ */
+/* --- building ------------------------------------------------------------- */
 
 /* How many members are seen, anonymous ones lifted. */
 static uint32_t count_fields(const jf_Type *rec)
@@ -124,7 +124,7 @@ void jpy_fields_free(FieldTable *t)
     PyMem_Free(t);
 }
 
-/* --- asking ---------------------------------------------------------------------- */
+/* --- asking --------------------------------------------------------------- */
 
 FieldTable *jpy_fields(CTypeObject *ct)
 {
@@ -170,7 +170,7 @@ CTypeObject *jpy_field_type(State *st, FieldInfo *f)
     return f->ctype;
 }
 
-/* --- CField ------------------------------------------------------------------------ */
+/* --- CField --------------------------------------------------------------- */
 
 typedef struct CFieldObject {
     PyObject_HEAD PyObject *type; /* owned */
