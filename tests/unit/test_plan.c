@@ -139,6 +139,22 @@ static const Row rows[] = {
      "arg 6 slot 48: x6[0..7]\narg 7 slot 56: x7[0..7]\n"
      "arg 8 slot 64: stack+0[0..0]\narg 9 slot 72: stack+2[0..1]\n"
      "result: nothing\nstack 16 slots 80 vec 0\n"},
+    /* these two as clang -target arm64-apple-macosx has them */
+    {MAC,
+     "typedef struct { float a, b, c; } h; void f(double, double, double, double, "
+     "double, double, double, double, float, h, double);",
+     0,
+     "arg 0 slot 0: v0[0..7]\narg 1 slot 8: v1[0..7]\n"
+     "arg 2 slot 16: v2[0..7]\narg 3 slot 24: v3[0..7]\n"
+     "arg 4 slot 32: v4[0..7]\narg 5 slot 40: v5[0..7]\n"
+     "arg 6 slot 48: v6[0..7]\narg 7 slot 56: v7[0..7]\n"
+     "arg 8 slot 64: stack+0[0..3]\narg 9 slot 72: stack+4[0..11]\n"
+     "arg 10 slot 88: stack+16[0..7]\n"
+     "result: nothing\nstack 32 slots 96 vec 8\n"},
+    {MAC, "typedef struct { float a, b, c; } e; void f(int, ...);", 2,
+     "arg 0 slot 0: x0[0..3] sign\nvar 1 slot 8: stack+0[0..11]\n"
+     "var 2 slot 24: stack+16[0..11]\n"
+     "result: nothing\nstack 32 slots 48 vec 0\n"},
     {MAC, "typedef int e; int f(const char *, ...);", 2,
      "arg 0 slot 0: x0[0..7]\nvar 1 slot 8: stack+0[0..3]\n"
      "var 2 slot 16: stack+8[0..3]\n"
