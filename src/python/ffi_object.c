@@ -154,9 +154,12 @@ static int set_errno(PyObject *self, PyObject *value, void *closure)
 /* --- the type ------------------------------------------------------------- */
 
 /* clang-format off */
-#define FAST(name) {#name, (PyCFunction)(void (*)(void))jpy_ffi_##name, METH_FASTCALL | METH_KEYWORDS, DOC_##name}
+#define AS_FUNCTION(name) (PyCFunction)(void (*)(void))jpy_ffi_##name
+#define FAST(name)                                                             \
+    {#name, AS_FUNCTION(name), METH_FASTCALL | METH_KEYWORDS, DOC_##name}
 #define ONE(name) {#name, jpy_ffi_##name, METH_O, DOC_##name}
-#define LATER(name) {#name, (PyCFunction)(void (*)(void))jpy_ffi_##name, METH_VARARGS | METH_KEYWORDS, DOC_##name}
+#define LATER(name)                                                            \
+    {#name, AS_FUNCTION(name), METH_VARARGS | METH_KEYWORDS, DOC_##name}
 
 static PyMethodDef ffi_methods[] = {
     FAST(addressof),
