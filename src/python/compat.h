@@ -212,7 +212,8 @@ static inline void jpy_exception_give(PyObject *value)
     PyErr_SetRaisedException(value);
 #else
     Py_INCREF(Py_TYPE(value));
-    PyErr_Restore((PyObject *)Py_TYPE(value), value, PyException_GetTraceback(value));
+    PyErr_Restore((PyObject *)Py_TYPE(value), value,
+                  PyException_GetTraceback(value));
 #endif
 }
 
