@@ -112,8 +112,9 @@ int jpy_argument(CDataObject *fn, PyObject *value, size_t i, void *cell,
                  Temp **temps);
 /* The result at `mem` as an object; records are copied. */
 PyObject *jpy_result(CDataObject *fn, char *mem);
-/* Put "f() argument 2 ('b'): " before the current exception's text. */
-void jpy_blame_argument(CDataObject *fn, size_t i);
+/* Put "f() argument 2 ('b'): " before the current exception's text, and type and
+ * value behind it if it names no type. */
+void jpy_blame_argument(CDataObject *fn, size_t i, PyObject *value);
 /* TypeError: how many were expected, how many given. Returns NULL. */
 PyObject *jpy_arity_error(CDataObject *fn, Py_ssize_t given);
 /* RuntimeError, or ValueError when the library was closed. Returns NULL. */

@@ -106,19 +106,49 @@ static PyObject *plain_text(PyObject *e)
     return PyTuple_GET_ITEM(args, 0);
 }
 
-void jpy_blame_argument(CDataObject *fn, size_t i)
+/* " (C type 'int', got 'x')", unless `text` has the type already. */
+static PyObject *type_and_value(CDataObject *fn, size_t i, PyObject *value,
+                                PyObject *text)
+{
+    if (i >= jpy_function_type(fn)->u.func->n_params)
+        return PyUnicode_FromString("");
+    CTypeObject *ct = jpy_function_ctype(fn, (Py_ssize_t)i);
+    const char *c = ct ? jpy_cname(ct) : "";
+    PyObject *quoted = PyUnicode_FromFormat("'%s'", c);
+    int named = quoted ? PyUnicode_Contains(text, quoted) : 0;
+    Py_XDECREF(quoted);
+    PyObject *more;
+    if (named < 0)
+        PyErr_Clear();
+    if (named > 0)
+        more = PyUnicode_FromString("");
+    else if (PyLong_CheckExact(value) || PyFloat_CheckExact(value) ||
+             PyUnicode_CheckExact(value) || PyBytes_CheckExact(value) ||
+             value == Py_None)
+        more = PyUnicode_FromFormat(" (C type '%s', got %.60R)", c, value);
+    else
+        more = PyUnicode_FromFormat(" (C type '%s', got %.100s)", c,
+                                    Py_TYPE(value)->tp_name);
+    Py_XDECREF((PyObject *)ct);
+    return more;
+}
+
+void jpy_blame_argument(CDataObject *fn, size_t i, PyObject *value)
 {
     PyObject *e = jpy_exception_take();
     if (!e)
         return;
     PyObject *text = plain_text(e);
     PyObject *name = text ? argument_name(fn, i) : NULL;
-    if (!name) {
+    PyObject *more = name ? type_and_value(fn, i, value, text) : NULL;
+    if (!more) {
+        Py_XDECREF(name);
         PyErr_Clear();
         jpy_exception_give(e);
         return;
     }
-    PyErr_Format((PyObject *)Py_TYPE(e), "%U: %U", name, text);
+    PyErr_Format((PyObject *)Py_TYPE(e), "%U: %U%U", name, text, more);
+    Py_DECREF(more);
     Py_DECREF(name);
     Py_DECREF(e);
 }
@@ -139,7 +169,7 @@ int jpy_argument(CDataObject *fn, PyObject *value, size_t i, void *cell,
                   : jpy_from_object(ct, cell, value);
     Py_DECREF(ct);
     if (bad < 0)
-        jpy_blame_argument(fn, i);
+        jpy_blame_argument(fn, i, value);
     return bad;
 }
 

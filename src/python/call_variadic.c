@@ -217,7 +217,7 @@ static int extras_init(Extras *e, CDataObject *fn, PyObject *const *args,
         e->values[e->n] = args[fixed + e->n];
         e->types[e->n] = extra_type(st, &e->values[e->n], fixed + e->n + 1);
         if (!e->types[e->n]) {
-            jpy_blame_argument(fn, (size_t)fixed + e->n);
+            jpy_blame_argument(fn, (size_t)fixed + e->n, args[fixed + e->n]);
             return -1;
         }
     }
@@ -253,7 +253,7 @@ static PyObject *call_with(CDataObject *fn, uint8_t gil, const jf_Call *call,
         bad = put_extra(st, e->types[i], e->values[i],
                         block + plan->args[fixed + i].slot, &temps);
         if (bad < 0)
-            jpy_blame_argument(fn, fixed + i);
+            jpy_blame_argument(fn, fixed + i, e->values[i]);
     }
     if (bad == 0 && !fn->data) {
         jpy_null_error(fn);

@@ -113,6 +113,13 @@ static PyObject *value_at(CTypeObject *ct, char *p)
 static int put_result(Callback *c, char *ret, PyObject *value)
 {
     CTypeObject *ct = (CTypeObject *)PyTuple_GET_ITEM(c->ctypes, 0);
+    Py_ssize_t small;
+    if (ct->code == V_I32 && PyLong_CheckExact(value) &&
+        jpy_long_small(value, &small)) {
+        int32_t v = (int32_t)small; /* 30 bits */
+        memcpy(ret, &v, sizeof v);
+        return 0;
+    }
     if (ct->type->kind != JF_VOID)
         return jpy_from_object(ct, ret, value);
     if (value == Py_None)

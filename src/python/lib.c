@@ -55,7 +55,7 @@ static void *resolve(LibState *ls, const jf_Symbol *sym)
     return p;
 }
 
-static PyObject *constant(const jf_Symbol *sym)
+static PyObject *constant(State *st, const jf_Symbol *sym)
 {
     switch (sym->kind) {
     case JF_SYM_FLOAT:
@@ -67,7 +67,8 @@ static PyObject *constant(const jf_Symbol *sym)
     }
     if (sym->flags & JF_S_DOTS) {
         PyErr_Format(
-            PyExc_NotImplementedError,
+            sym->flags & JF_S_ENUMERATOR ? st->verification_missing
+                                         : PyExc_NotImplementedError,
             "constant '%s' has no value in its declaration: only a C compiler "
             "could tell",
             sym->name);
@@ -138,7 +139,7 @@ static int fill_symbol(LibState *ls, PyObject *dict, const jf_Symbol *sym)
         o = address ? jpy_function(ls->ffi, (PyObject *)ls->handle, sym, address)
                     : NULL;
     } else {
-        o = constant(sym);
+        o = constant(ls->ffi->st, sym);
     }
     int bad = o ? PyDict_SetItemString(dict, sym->name, o) : -1;
     Py_XDECREF(o);
@@ -155,6 +156,10 @@ typedef struct Fill {
 static bool fill_visit(void *ctx, const jf_Symbol *sym)
 {
     Fill *f = ctx;
+    if (sym->flags & JF_S_DOTS) {
+        f->missing = true; /* asking for it says why */
+        return true;
+    }
     if (fill_symbol(f->ls, f->dict, sym) == 0)
         return true;
     if (PyErr_ExceptionMatches(PyExc_AttributeError) ||

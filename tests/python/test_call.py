@@ -299,6 +299,8 @@ def test_errors_name_function_parameter_and_type(lib):
     with pytest.raises(TypeError) as e:
         lib.add(1, "two")
     assert str(e.value).startswith("add() argument 2 ('b'): ")
+    assert "'int'" in str(e.value)
+    assert "'two'" in str(e.value) or "str" in str(e.value)
     with pytest.raises(OverflowError) as e:
         lib.add(1 << 40, 2)
     assert str(e.value) == "add() argument 1 ('a'): integer 1099511627776 does not fit 'int'"
