@@ -36,10 +36,12 @@ static Class merge(Class a, Class b)
     return C_SSE;
 }
 
-/* Does the leaf stand at a multiple of its size, as classification wants? */
+/* Does the leaf stand at a multiple of its size, as classification wants? GCC
+ * asks that of an array's first element only. */
 static bool is_aligned(const jf_Leaf *l)
 {
-    return l->cls == JF_LEAF_BITS || l->size == 0 || l->offset % l->size == 0;
+    return l->cls == JF_LEAF_BITS || l->repeat || l->size == 0 ||
+           l->offset % l->size == 0;
 }
 
 /* Is there nothing to classify? GCC lets two things count that hold no bits: the

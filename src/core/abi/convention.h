@@ -27,6 +27,7 @@ typedef struct jf_Leaf {
     uint8_t cls;      /* jf_LeafClass */
     bool named;       /* false: an unnamed bit-field */
     bool in_union;    /* stands in a union; BITS: is a direct member of one */
+    bool repeat;      /* in an array's second element or a later one */
     bool is_complex;  /* one of the parts of a complex number */
     bool ghost;       /* scalar of an array of no elements: it is not there, but
                          compilers look at its type */

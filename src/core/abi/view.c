@@ -14,6 +14,7 @@ typedef struct Walk {
     bool ghost;      /* inside an array of no elements */
     uint32_t origin; /* the outermost such array's offset */
     bool in_union;   /* inside a union, however deep */
+    bool repeat;     /* behind the first element of an array */
     bool is_complex; /* at the parts of a complex number */
 } Walk;
 
@@ -28,6 +29,7 @@ static void put(Walk *w, jf_Leaf leaf)
 {
     jf_PlanMaker *m = w->m;
     leaf.ghost = w->ghost;
+    leaf.repeat = w->repeat;
     leaf.origin = w->ghost ? w->origin : 0;
     for (uint32_t i = 0; i < m->n_leaves; i++)
         if (same_leaf(&m->leaves[i], &leaf))
@@ -103,14 +105,17 @@ static void walk_array(Walk *w, const jf_Type *t, uint32_t offset)
         put(w, (jf_Leaf){.offset = offset, .cls = JF_LEAF_OPEN, .named = true});
         return;
     }
-    bool ghost = w->ghost;
+    bool ghost = w->ghost, repeat = w->repeat;
     if (!ghost && t->length == 0) {
         w->ghost = true;
         w->origin = offset;
     }
     uint64_t n = t->length == 0 || t->to->size == 0 ? 1 : t->length;
-    for (uint64_t i = 0; i < n; i++)
+    for (uint64_t i = 0; i < n; i++) {
+        w->repeat = repeat || i > 0;
         walk(w, t->to, offset + (uint32_t)(i * t->to->size));
+    }
+    w->repeat = repeat;
     w->ghost = ghost;
 }
 
