@@ -31,7 +31,8 @@ static void *need(jiffi_Session *s, void *p)
 }
 
 /* int (*)(const void *, const void *): two pointers in, an int out. */
-static void compare(void *context, const uint32_t *offsets, void *slots, void *result)
+static void compare(void *context, const uint32_t *offsets, void *slots,
+                    void *result)
 {
     int *a, *b;
     memcpy(&a, (char *)slots + offsets[0], sizeof a);
@@ -43,7 +44,8 @@ static void compare(void *context, const uint32_t *offsets, void *slots, void *r
 
 static void call_pow(jiffi_Session *s)
 {
-    jiffi_Function *pow_ = need(s, jiffi_function(s, need(s, jiffi_library(s, "m")), "pow"));
+    jiffi_Function *pow_ =
+        need(s, jiffi_function(s, need(s, jiffi_library(s, "m")), "pow"));
     double slots[2] = {2.0, 10.0}, result;
     jiffi_call(pow_, slots, &result);
     printf("pow(2, 10) = %g\n", result);
@@ -120,7 +122,8 @@ int main(void)
     jiffi_constant(s, "ANSWER", &answer);
     printf("ANSWER = %d\n", (int)answer);
 
-    if (jiffi_cdef_file(s, "int f(struct point p, sizet n);", "mistake.h") == JIFFI_OK)
+    if (jiffi_cdef_file(s, "int f(struct point p, sizet n);", "mistake.h") ==
+        JIFFI_OK)
         return 1;
     printf("\n%s\n", jiffi_error(s));
     jiffi_close(s);

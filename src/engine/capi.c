@@ -15,34 +15,34 @@
 JF_STATIC_ASSERT((int)JIFFI_SYSTEM == (int)JF_SYSTEM, "one list of statuses");
 
 struct jiffi_Library {
-    jf_OsLib *os;         /* owned */
+    jf_OsLib *os; /* owned */
     jiffi_Library *next;
 };
 
 struct jiffi_Function {
     void *address;
-    jf_Call *call;        /* owned */
-    jf_Type *type;        /* a reference */
+    jf_Call *call; /* owned */
+    jf_Type *type; /* a reference */
     jiffi_Function *next;
 };
 
 struct jiffi_Callback {
-    jf_Callback *cb;      /* owned */
-    jf_Type *type;        /* a reference */
+    jf_Callback *cb; /* owned */
+    jf_Type *type;   /* a reference */
     jiffi_Handler handler;
     void *context;
-    uint32_t *offsets;    /* owned; one per argument */
+    uint32_t *offsets; /* owned; one per argument */
     jiffi_Callback *next;
 };
 
 struct jiffi_Session {
-    jf_Universe *universe;     /* owned */
-    jf_Scope *scope;           /* owned */
-    jiffi_Library *libraries;  /* owned lists */
+    jf_Universe *universe;    /* owned */
+    jf_Scope *scope;          /* owned */
+    jiffi_Library *libraries; /* owned lists */
     jiffi_Function *functions;
     jiffi_Callback *callbacks;
-    jf_Diag diag;              /* of the last failure */
-    jf_Buf text;               /* its printed form */
+    jf_Diag diag; /* of the last failure */
+    jf_Buf text;  /* its printed form */
 };
 
 /* --- sessions ---------------------------------------------------------------- */
@@ -192,8 +192,8 @@ jiffi_Status jiffi_offsetof(jiffi_Session *s, const char *type, const char *memb
         return done(s, st);
     if (!jf_is_record(t))
         st = jf_diag_set(&s->diag, JF_SEMANTIC,
-                         "'%s' is no struct or union and has no member '%s'",
-                         type, member);
+                         "'%s' is no struct or union and has no member '%s'", type,
+                         member);
     else if (!jf_type_field(t, member, strlen(member), offset))
         st = jf_diag_set(&s->diag, JF_NOT_FOUND, "'%s' has no member '%s'", type,
                          member);
@@ -266,9 +266,9 @@ static jiffi_Function *function_new(jiffi_Session *s, jf_Type *type,
                                     void *address)
 {
     jiffi_Function *f = jf_calloc(sizeof *f);
-    jf_Status st = f ? jf_call_new(s->universe, type, extra, n_extra, &f->call,
-                                   &s->diag)
-                     : JF_NOMEM;
+    jf_Status st =
+        f ? jf_call_new(s->universe, type, extra, n_extra, &f->call, &s->diag)
+          : JF_NOMEM;
     if (st != JF_OK) {
         jf_free(f);
         done(s, st);
@@ -299,7 +299,8 @@ static void *function_address(jiffi_Session *s, jiffi_Library *lib,
     return jiffi_symbol(s, lib, sym->link);
 }
 
-jiffi_Function *jiffi_function(jiffi_Session *s, jiffi_Library *lib, const char *name)
+jiffi_Function *jiffi_function(jiffi_Session *s, jiffi_Library *lib,
+                               const char *name)
 {
     jf_Type *type;
     void *p = function_address(s, lib, name, &type);
@@ -423,7 +424,8 @@ static jf_Status callback_fill(jiffi_Session *s, jiffi_Callback *cb)
         return JF_NOMEM;
     for (uint32_t i = 0; i < plan->n_args; i++)
         cb->offsets[i] = plan->args[i].slot;
-    return jf_callback_new(s->universe, cb->type, callback_run, cb, &cb->cb, &s->diag);
+    return jf_callback_new(s->universe, cb->type, callback_run, cb, &cb->cb,
+                           &s->diag);
 }
 
 jiffi_Callback *jiffi_callback(jiffi_Session *s, const char *type,

@@ -47,8 +47,15 @@ static void test_diag(void)
         const char *want;
     } rows[] = {
         {NULL, NULL, NULL, {0, 0}, "no such thing"},
-        {"a.h", "int x y;", NULL, {3, 7}, "a.h:3:7: no such thing\n  int x y;\n        ^\n"},
-        {"a.h", "\tq", "did you mean 'p'?", {1, 2},
+        {"a.h",
+         "int x y;",
+         NULL,
+         {3, 7},
+         "a.h:3:7: no such thing\n  int x y;\n        ^\n"},
+        {"a.h",
+         "\tq",
+         "did you mean 'p'?",
+         {1, 2},
          "a.h:1:2: no such thing\n  \tq\n  \t^\ndid you mean 'p'?"},
         {NULL, NULL, "say more", {0, 0}, "no such thing\nsay more"},
     };

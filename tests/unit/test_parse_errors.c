@@ -74,24 +74,28 @@ static const struct {
     {"int x y;", JF_SYNTAX, 1, 7, "expected ';'", NULL},
     {"struct S { int b; };", JF_SEMANTIC, 1, 8, "duplicate declaration of struct S",
      "line 1"},
-    {"union S { int b; };", JF_SEMANTIC, 1, 7, "'S' is declared as 'struct S'", NULL},
+    {"union S { int b; };", JF_SEMANTIC, 1, 7, "'S' is declared as 'struct S'",
+     NULL},
     {"enum E { Q };", JF_SEMANTIC, 1, 6, "duplicate declaration of enum E", NULL},
     {"int f(long);", JF_SEMANTIC, 1, 5, "multiple declarations of function f",
      "'int(int)'"},
-    {"extern long var;", JF_SEMANTIC, 1, 13, "multiple declarations of variable var",
-     "override"},
+    {"extern long var;", JF_SEMANTIC, 1, 13,
+     "multiple declarations of variable var", "override"},
     {"typedef long known_type;", JF_SEMANTIC, 1, 14,
      "multiple declarations of typedef known_type", NULL},
     {"int N;", JF_SEMANTIC, 1, 5, "multiple declarations of variable N", "macro"},
-    {"\n#define N 8\n", JF_SEMANTIC, 2, 9, "multiple declarations of macro N", NULL},
-    {"enum { EA = 3 };", JF_SEMANTIC, 1, 8, "multiple declarations of enumerator EA",
+    {"\n#define N 8\n", JF_SEMANTIC, 2, 9, "multiple declarations of macro N",
      NULL},
-    {"struct T { int a; char a; };", JF_SEMANTIC, 1, 24, "duplicate member 'a'", NULL},
+    {"enum { EA = 3 };", JF_SEMANTIC, 1, 8,
+     "multiple declarations of enumerator EA", NULL},
+    {"struct T { int a; char a; };", JF_SEMANTIC, 1, 24, "duplicate member 'a'",
+     NULL},
     {"struct T { int a; union { int b, a; }; };", JF_SEMANTIC, 1, 19,
      "duplicate member 'a'", NULL},
     {"struct T { struct { int a; } x; int y, x; };", JF_SEMANTIC, 1, 40,
      "duplicate member 'x'", NULL},
-    {"struct T { struct T t; };", JF_SEMANTIC, 1, 21, "did you mean a pointer", NULL},
+    {"struct T { struct T t; };", JF_SEMANTIC, 1, 21, "did you mean a pointer",
+     NULL},
     {"struct T { void v; };", JF_SEMANTIC, 1, 17, "member 'v' has type void", NULL},
     {"struct T { int f(int); };", JF_SEMANTIC, 1, 16, "(*f)", NULL},
     {"struct T { int a[]; int b; };", JF_SEMANTIC, 1, 25, "must be the last", NULL},
@@ -103,7 +107,8 @@ static const struct {
     {"struct T { static int a; };", JF_SYNTAX, 1, 12, "storage class", NULL},
     {"struct;", JF_SYNTAX, 1, 7, "expected a tag or '{'", NULL},
     {"enum { A, 3 };", JF_SYNTAX, 1, 11, "expected an enumerator", NULL},
-    {"enum Z : unsigned char { A = 256 };", JF_SEMANTIC, 1, 26, "does not fit", NULL},
+    {"enum Z : unsigned char { A = 256 };", JF_SEMANTIC, 1, 26, "does not fit",
+     NULL},
     {"int a[-1];", JF_SEMANTIC, 1, 7, "negative", NULL},
     {"int a[1.5];", JF_SEMANTIC, 1, 7, "must be an integer", NULL},
     {"int a[n];", JF_SEMANTIC, 1, 7, "'n' is not declared", NULL},
@@ -154,7 +159,8 @@ static const struct {
     {"extern \"Rust\" int x(void);", JF_SYNTAX, 1, 8, "unknown linkage", NULL},
     {"extern \"Python\" int x;", JF_SEMANTIC, 1, 21, "cannot declare", NULL},
     {"extern \"C\" { int x;", JF_SYNTAX, 1, 20, "expected '}'", NULL},
-    {"int x __attribute__((aligned(3)));", JF_SEMANTIC, 1, 30, "power of two", NULL},
+    {"int x __attribute__((aligned(3)));", JF_SEMANTIC, 1, 30, "power of two",
+     NULL},
     {"int g(void) __attribute__((ms_abi));", JF_UNSUPPORTED, 1, 28, "another ABI",
      NULL},
     {"int g(void) __attribute__((jiffi_gil(\"x\")));", JF_SEMANTIC, 1, 38,
@@ -201,11 +207,16 @@ static void test_type_errors(void)
     static const struct {
         const char *text, *message;
     } rows[] = {
-        {"", "expected a type"},        {"int x y", "expected the end of the type"},
-        {"foo *", "unknown type name"}, {"int(foo *)", "expected ')'"},
-        {"static int", "storage class"}, {"int[...]", "unsupported '[...]' here"},
-        {"...", "expected a type"},     {"int *)", "expected the end"},
-        {"int;", "expected the end"},   {"f", "unknown type name 'f'"},
+        {"", "expected a type"},
+        {"int x y", "expected the end of the type"},
+        {"foo *", "unknown type name"},
+        {"int(foo *)", "expected ')'"},
+        {"static int", "storage class"},
+        {"int[...]", "unsupported '[...]' here"},
+        {"...", "expected a type"},
+        {"int *)", "expected the end"},
+        {"int;", "expected the end"},
+        {"f", "unknown type name 'f'"},
     };
     jf_Scope *s = jf_scope_new(universe);
     CHECK_INT(cdef(s, prelude, strlen(prelude), NULL), JF_OK);
@@ -243,14 +254,16 @@ static void test_print(void)
 
 static const char later_fails[] =
     "struct Open { struct S *s; struct Open *o; int n[sizeof(struct Whole)]; };"
-    "union Fresh { struct Open *p; }; enum Fwd { F1 = 3 }; int added(struct Open *);"
+    "union Fresh { struct Open *p; }; enum Fwd { F1 = 3 }; int added(struct Open "
+    "*);"
     "typedef struct { union Fresh *u; } anon; int x[sizeof(struct Open)]; broken";
 
 static void test_rollback(void)
 {
     jf_Scope *s = jf_scope_new(universe);
     static const char first[] =
-        "struct Open; struct Open *make(struct Open *, int); enum Fwd; enum Fwd *fp;"
+        "struct Open; struct Open *make(struct Open *, int); enum Fwd; enum Fwd "
+        "*fp;"
         "struct Holder { struct Open *list[3]; enum Fwd *e; };"
         "struct Whole { struct Open2 o; }; extern struct Open arr[2];";
     CHECK_INT(cdef(s, first, sizeof first - 1, NULL), JF_OK);
@@ -264,15 +277,17 @@ static void test_rollback(void)
         jf_free(after);
     }
     /* a size that was known for a moment is unknown again */
-    static const char moment[] = "struct Open2 { int q; }; char c[sizeof(struct Whole)];"
-                                 "struct Open { int r; }; char e[sizeof arr]; broken";
+    static const char moment[] =
+        "struct Open2 { int q; }; char c[sizeof(struct Whole)];"
+        "struct Open { int r; }; char e[sizeof arr]; broken";
     CHECK(cdef(s, moment, sizeof moment - 1, NULL) != JF_OK);
     char *after = digest(s);
     CHECK_STR(after, before);
     CHECK(jf_scope_find(s, "arr", 3)->type->size == JF_UNKNOWN);
     jf_free(after);
-    static const char good[] = "struct Open2 { char q[5]; }; char c[sizeof(struct Whole)];"
-                               "struct Open { struct Open *next; };";
+    static const char good[] =
+        "struct Open2 { char q[5]; }; char c[sizeof(struct Whole)];"
+        "struct Open { struct Open *next; };";
     CHECK_INT(cdef(s, good, sizeof good - 1, NULL), JF_OK);
     CHECK_INT(jf_scope_find(s, "c", 1)->type->length, 5);
     jf_free(before);
@@ -299,9 +314,11 @@ static void test_override(void)
 
 static void test_include(void)
 {
-    static const char base[] = "struct S { int a; }; typedef struct S *P; int f(P p);"
-                               "\n#define K 3\n#define T \"t\"\n";
-    static const char more[] = "struct R { struct S s[K]; P p; }; int g(struct S *);";
+    static const char base[] =
+        "struct S { int a; }; typedef struct S *P; int f(P p);"
+        "\n#define K 3\n#define T \"t\"\n";
+    static const char more[] =
+        "struct R { struct S s[K]; P p; }; int g(struct S *);";
     static const char clash[] = "int f(void);";
     jf_Scope *a = jf_scope_new(universe), *b = jf_scope_new(universe);
     jf_Diag d = JF_DIAG_INIT;
@@ -330,12 +347,41 @@ static void test_include(void)
 static void test_huge(void)
 {
     enum { MEGA = 1000000 };
-    static const char *const units[] = {
-        "(", "[", "{", "*", "int (", "int x[", "struct {", "int f(int (", "-",
-        "((((", "__attribute__((", "[[", "sizeof(", "struct s { struct s {",
-        "int(*(", "a,", "#define X (\n", "/*", "\"", "'", "\\\n", "0", "1+",
-        "typedef int *", "enum {", "_Alignas(", "typeof(", "extern \"C\" {", "(int)",
-        "1?", "x::", "\xc3\xa9", "void(*f)(", "union { struct {", "__asm__("};
+    static const char *const units[] = {"(",
+                                        "[",
+                                        "{",
+                                        "*",
+                                        "int (",
+                                        "int x[",
+                                        "struct {",
+                                        "int f(int (",
+                                        "-",
+                                        "((((",
+                                        "__attribute__((",
+                                        "[[",
+                                        "sizeof(",
+                                        "struct s { struct s {",
+                                        "int(*(",
+                                        "a,",
+                                        "#define X (\n",
+                                        "/*",
+                                        "\"",
+                                        "'",
+                                        "\\\n",
+                                        "0",
+                                        "1+",
+                                        "typedef int *",
+                                        "enum {",
+                                        "_Alignas(",
+                                        "typeof(",
+                                        "extern \"C\" {",
+                                        "(int)",
+                                        "1?",
+                                        "x::",
+                                        "\xc3\xa9",
+                                        "void(*f)(",
+                                        "union { struct {",
+                                        "__asm__("};
     char *text = malloc(MEGA + 64);
     for (size_t i = 0; i < JF_COUNT(units); i++)
         for (int head = 0; head < 4; head++) {
@@ -411,8 +457,8 @@ static int memory_step(void *ctx)
         jf_Status st = cdef(s, memory_text, strlen(memory_text), &d);
         if (st == JF_OK) {
             jf_Type *t = NULL;
-            st = jf_parse_type(s, "struct New *(*)(struct Newer *, struct T[3])", 44,
-                               &t, NULL, &d);
+            st = jf_parse_type(s, "struct New *(*)(struct Newer *, struct T[3])",
+                               44, &t, NULL, &d);
             if (st == JF_OK)
                 jf_type_unref(u, t);
             done = st == JF_OK;
@@ -444,7 +490,8 @@ static void test_memory(void)
         "struct Open { struct T *t; int n[N]; }; typedef struct { int q; } anon;"
         "typedef struct T *list[4]; extern list many; int f(int);",
         "enum X { X1, X2, X3 = 1 << 8 }; FILE *fopen(const char *, LPCSTR);"
-        "int h(void) __asm__(\"h2\"); typedef float v4 __attribute__((vector_size(16)));"
+        "int h(void) __asm__(\"h2\"); typedef float v4 "
+        "__attribute__((vector_size(16)));"
         "\n# 12 \"x.h\"\n#define STR \"a\" \"b\"\n#define Z sizeof(struct S)\n",
     };
     for (size_t i = 0; i < JF_COUNT(texts); i++) {

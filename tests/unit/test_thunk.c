@@ -540,20 +540,21 @@ static void test_thread(void)
 
 /* --- values that end a page -------------------------------------------------------------- */
 
-#define SIZES(X)                                                               \
-    X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) \
-    X(15) X(16) X(17) X(18) X(19) X(21) X(23) X(25) X(31) X(33) X(100) X(129)  \
-    X(135) X(300)
+#define SIZES(X)                                                                   \
+    X(1)                                                                           \
+    X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15)    \
+        X(16) X(17) X(18) X(19) X(21) X(23) X(25) X(31) X(33) X(100) X(129) X(135) \
+            X(300)
 
-#define X(n)                                                                   \
-    typedef struct {                                                           \
-        unsigned char c[n];                                                    \
-    } B##n;                                                                    \
-    static B##n add_one##n(B##n v)                                             \
-    {                                                                          \
-        for (int k = 0; k < n; k++)                                            \
-            v.c[k]++;                                                          \
-        return v;                                                              \
+#define X(n)                        \
+    typedef struct {                \
+        unsigned char c[n];         \
+    } B##n;                         \
+    static B##n add_one##n(B##n v)  \
+    {                               \
+        for (int k = 0; k < n; k++) \
+            v.c[k]++;               \
+        return v;                   \
     }
 SIZES(X)
 #undef X
@@ -571,7 +572,8 @@ static void test_page_end(jf_Group *g)
 #undef X
     };
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    char *base = mmap(NULL, 4 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *base =
+        mmap(NULL, 4 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     CHECK(mprotect(base, page, PROT_READ | PROT_WRITE) == 0);
     CHECK(mprotect(base + 2 * page, page, PROT_READ | PROT_WRITE) == 0);
     for (size_t k = 0; k < JF_COUNT(rows); k++) {

@@ -22,13 +22,26 @@ static jf_Type *build(jf_Universe *u, const char *steps)
     for (; *steps; steps++) {
         jf_Type *in = t;
         switch (*steps) {
-        case 'p': t = jf_type_pointer(u, in, 0); break;
-        case 'c': t = jf_type_pointer(u, in, JF_Q_CONST); break;
-        case '3': t = jf_type_array(u, in, 3, 0); break;
-        case '[': t = jf_type_array(u, in, JF_UNKNOWN, 0); break;
-        case 'f': t = jf_type_func(u, in, two, 2, 0); break;
-        case 'v': t = jf_type_func(u, in, two, 1, JF_T_VARIADIC); break;
-        default: t = jf_type_func(u, in, NULL, 0, 0);
+        case 'p':
+            t = jf_type_pointer(u, in, 0);
+            break;
+        case 'c':
+            t = jf_type_pointer(u, in, JF_Q_CONST);
+            break;
+        case '3':
+            t = jf_type_array(u, in, 3, 0);
+            break;
+        case '[':
+            t = jf_type_array(u, in, JF_UNKNOWN, 0);
+            break;
+        case 'f':
+            t = jf_type_func(u, in, two, 2, 0);
+            break;
+        case 'v':
+            t = jf_type_func(u, in, two, 1, JF_T_VARIADIC);
+            break;
+        default:
+            t = jf_type_func(u, in, NULL, 0, 0);
         }
         jf_type_unref(u, in);
     }
@@ -79,7 +92,8 @@ static void test_print(void)
 
 static void test_intern(void)
 {
-    static const char *const steps[] = {"p", "c", "pp", "3", "[", "fp", "vp", "cfp"};
+    static const char *const steps[] = {"p", "c",  "pp", "3",
+                                        "[", "fp", "vp", "cfp"};
     jf_Universe *u = universe();
     for (size_t i = 0; i < JF_COUNT(steps); i++)
         for (size_t j = 0; j < JF_COUNT(steps); j++) {
@@ -147,7 +161,7 @@ static void test_group_cycle(void)
     CHECK(early->group == g);
     CHECK(node->u.rec->fields[0].type == early);
     CHECK_INT(u->n_types, 8); /* five, and three unqualified twins */
-    jf_group_unref(g); /* the session ends; `early` keeps the group */
+    jf_group_unref(g);        /* the session ends; `early` keeps the group */
     CHECK_INT(u->n_groups, 1);
     CHECK_STR(early->to->u.rec->fields[1].name, "cmp");
     jf_type_unref(u, early);

@@ -27,8 +27,9 @@ jf_AllocHook jf_mem_hook(jf_AllocHook hook)
 
 /* Larger requests are arithmetic gone wrong, or an attack: refused before the
  * system is asked. */
-static const size_t alloc_most =
-    sizeof(size_t) > 4 ? (size_t)1 << (sizeof(size_t) * 8 - 25) : SIZE_MAX / 2;
+static const size_t alloc_most = sizeof(size_t) > 4
+                                     ? (size_t)1 << (sizeof(size_t) * 8 - 25)
+                                     : SIZE_MAX / 2;
 
 void *jf_alloc(size_t size)
 {

@@ -11,11 +11,9 @@
 
 #define ROW(cls, size, align) [cls] = {size, align, align}
 
-#define COMMON_INTS                                                          \
-    ROW(JF_C_1, 1, 1), ROW(JF_C_2, 2, 2), ROW(JF_C_4, 4, 4)
+#define COMMON_INTS ROW(JF_C_1, 1, 1), ROW(JF_C_2, 2, 2), ROW(JF_C_4, 4, 4)
 
-#define IEEE_FLOATS                                                          \
-    ROW(JF_C_F32, 4, 4), ROW(JF_C_CF32, 8, 4), ROW(JF_C_F16, 2, 2)
+#define IEEE_FLOATS ROW(JF_C_F32, 4, 4), ROW(JF_C_CF32, 8, 4), ROW(JF_C_F16, 2, 2)
 
 const jf_Target jf_target_x64_linux = {
     .name = "x86_64-linux-gnu",
@@ -28,11 +26,11 @@ const jf_Target jf_target_x64_linux = {
     .max_align = 16,
     .prim = {COMMON_INTS, IEEE_FLOATS, ROW(JF_C_8, 8, 8), ROW(JF_C_16, 16, 16),
              ROW(JF_C_LONG, 8, 8), ROW(JF_C_PTR, 8, 8), ROW(JF_C_WCHAR, 4, 4),
-             ROW(JF_C_FAST16, 8, 8), ROW(JF_C_FAST32, 8, 8),
-             ROW(JF_C_F64, 8, 8), ROW(JF_C_LDOUBLE, 16, 16),
-             ROW(JF_C_F128, 16, 16), ROW(JF_C_F80, 16, 16),
-             ROW(JF_C_CF64, 16, 8), ROW(JF_C_CLDOUBLE, 32, 16),
-             ROW(JF_C_CF128, 32, 16), ROW(JF_C_VALIST, 24, 8)},
+             ROW(JF_C_FAST16, 8, 8), ROW(JF_C_FAST32, 8, 8), ROW(JF_C_F64, 8, 8),
+             ROW(JF_C_LDOUBLE, 16, 16), ROW(JF_C_F128, 16, 16),
+             ROW(JF_C_F80, 16, 16), ROW(JF_C_CF64, 16, 8),
+             ROW(JF_C_CLDOUBLE, 32, 16), ROW(JF_C_CF128, 32, 16),
+             ROW(JF_C_VALIST, 24, 8)},
 };
 
 const jf_Target jf_target_x64_windows = {
@@ -46,11 +44,11 @@ const jf_Target jf_target_x64_windows = {
     .max_align = 16,
     .prim = {COMMON_INTS, IEEE_FLOATS, ROW(JF_C_8, 8, 8), ROW(JF_C_16, 16, 16),
              ROW(JF_C_LONG, 4, 4), ROW(JF_C_PTR, 8, 8), ROW(JF_C_WCHAR, 2, 2),
-             ROW(JF_C_FAST16, 2, 2), ROW(JF_C_FAST32, 4, 4),
-             ROW(JF_C_F64, 8, 8), ROW(JF_C_LDOUBLE, 16, 16),
-             ROW(JF_C_F128, 16, 16), ROW(JF_C_F80, 16, 16),
-             ROW(JF_C_CF64, 16, 8), ROW(JF_C_CLDOUBLE, 32, 16),
-             ROW(JF_C_CF128, 32, 16), ROW(JF_C_VALIST, 8, 8)},
+             ROW(JF_C_FAST16, 2, 2), ROW(JF_C_FAST32, 4, 4), ROW(JF_C_F64, 8, 8),
+             ROW(JF_C_LDOUBLE, 16, 16), ROW(JF_C_F128, 16, 16),
+             ROW(JF_C_F80, 16, 16), ROW(JF_C_CF64, 16, 8),
+             ROW(JF_C_CLDOUBLE, 32, 16), ROW(JF_C_CF128, 32, 16),
+             ROW(JF_C_VALIST, 8, 8)},
 };
 
 const jf_Target jf_target_a64_linux = {
@@ -63,11 +61,10 @@ const jf_Target jf_target_a64_linux = {
     .max_align = 16,
     .prim = {COMMON_INTS, IEEE_FLOATS, ROW(JF_C_8, 8, 8), ROW(JF_C_16, 16, 16),
              ROW(JF_C_LONG, 8, 8), ROW(JF_C_PTR, 8, 8), ROW(JF_C_WCHAR, 4, 4),
-             ROW(JF_C_FAST16, 8, 8), ROW(JF_C_FAST32, 8, 8),
-             ROW(JF_C_F64, 8, 8), ROW(JF_C_LDOUBLE, 16, 16),
-             ROW(JF_C_F128, 16, 16), ROW(JF_C_CF64, 16, 8),
-             ROW(JF_C_CLDOUBLE, 32, 16), ROW(JF_C_CF128, 32, 16),
-             ROW(JF_C_VALIST, 32, 8)},
+             ROW(JF_C_FAST16, 8, 8), ROW(JF_C_FAST32, 8, 8), ROW(JF_C_F64, 8, 8),
+             ROW(JF_C_LDOUBLE, 16, 16), ROW(JF_C_F128, 16, 16),
+             ROW(JF_C_CF64, 16, 8), ROW(JF_C_CLDOUBLE, 32, 16),
+             ROW(JF_C_CF128, 32, 16), ROW(JF_C_VALIST, 32, 8)},
 };
 
 const jf_Target jf_target_a64_apple = {
@@ -81,10 +78,9 @@ const jf_Target jf_target_a64_apple = {
     .max_align = 16,
     .prim = {COMMON_INTS, IEEE_FLOATS, ROW(JF_C_8, 8, 8), ROW(JF_C_16, 16, 16),
              ROW(JF_C_LONG, 8, 8), ROW(JF_C_PTR, 8, 8), ROW(JF_C_WCHAR, 4, 4),
-             ROW(JF_C_FAST16, 2, 2), ROW(JF_C_FAST32, 4, 4),
-             ROW(JF_C_F64, 8, 8), ROW(JF_C_LDOUBLE, 8, 8),
-             ROW(JF_C_CF64, 16, 8), ROW(JF_C_CLDOUBLE, 16, 8),
-             ROW(JF_C_VALIST, 8, 8)},
+             ROW(JF_C_FAST16, 2, 2), ROW(JF_C_FAST32, 4, 4), ROW(JF_C_F64, 8, 8),
+             ROW(JF_C_LDOUBLE, 8, 8), ROW(JF_C_CF64, 16, 8),
+             ROW(JF_C_CLDOUBLE, 16, 8), ROW(JF_C_VALIST, 8, 8)},
 };
 
 const jf_Target jf_target_x86_linux = {
@@ -96,10 +92,10 @@ const jf_Target jf_target_x86_linux = {
     .wchar_signed = true,
     .ldouble_is_x87 = true,
     .max_align = 16,
-    .prim = {COMMON_INTS, IEEE_FLOATS, [JF_C_8] = {8, 4, 4},
-             ROW(JF_C_LONG, 4, 4), ROW(JF_C_PTR, 4, 4), ROW(JF_C_WCHAR, 4, 4),
-             ROW(JF_C_FAST16, 4, 4), ROW(JF_C_FAST32, 4, 4),
-             [JF_C_F64] = {8, 4, 4}, [JF_C_LDOUBLE] = {12, 4, 4},
+    .prim = {COMMON_INTS, IEEE_FLOATS, [JF_C_8] = {8, 4, 4}, ROW(JF_C_LONG, 4, 4),
+             ROW(JF_C_PTR, 4, 4), ROW(JF_C_WCHAR, 4, 4), ROW(JF_C_FAST16, 4, 4),
+             ROW(JF_C_FAST32, 4, 4), [JF_C_F64] = {8, 4, 4},
+             [JF_C_LDOUBLE] = {12, 4, 4},
              ROW(JF_C_F128, 16, 16), [JF_C_F80] = {12, 4, 4},
              [JF_C_CF64] = {16, 4, 4}, [JF_C_CLDOUBLE] = {24, 4, 4},
              ROW(JF_C_CF128, 32, 16), ROW(JF_C_VALIST, 4, 4)},
@@ -107,7 +103,7 @@ const jf_Target jf_target_x86_linux = {
 
 const jf_Target *const jf_targets[] = {
     &jf_target_x64_linux, &jf_target_x64_windows, &jf_target_a64_linux,
-    &jf_target_a64_apple, &jf_target_x86_linux, NULL,
+    &jf_target_a64_apple, &jf_target_x86_linux,   NULL,
 };
 
 static const char *const target_short[] = {

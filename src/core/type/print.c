@@ -111,11 +111,12 @@ static void put_right(const jf_Type *t, unsigned style, jf_Buf *out)
 
 static bool is_word(char c)
 {
-    return c == '_' || (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
+    return c == '_' || (c >= '0' && c <= '9') ||
+           ((c | 32) >= 'a' && (c | 32) <= 'z');
 }
 
-void jf_type_print(const jf_Type *t, const char *inner, unsigned style,
-                   jf_Buf *out, size_t *place)
+void jf_type_print(const jf_Type *t, const char *inner, unsigned style, jf_Buf *out,
+                   size_t *place)
 {
     put_left(t, 0, style, out);
     if (out->n && is_word(out->p[out->n - 1]) && is_word(*inner))
