@@ -36,6 +36,17 @@ EOF
         have c++ || want g++
         have git || want git
     fi
+    # The compilers of other targets, for the comparisons with them; too much to
+    # put on a person's machine unasked.
+    if [ "$1" = --test ] && [ -n "$CI" ]; then
+        have gdb || want gdb
+        have qemu-aarch64 || want qemu-user
+        have aarch64-linux-gnu-gcc || want gcc-aarch64-linux-gnu
+        have x86_64-w64-mingw32-gcc || want gcc-mingw-w64-x86-64
+        echo 'int x;' | ${CC:-cc} -m32 -xc -c - -o /dev/null 2>/dev/null &&
+            [ -e /usr/include/x86_64-linux-gnu/gnu/stubs-32.h ] || want libc6-dev-i386
+        have clang-format || have clang-format-14 || want clang-format
+    fi
 }
 
 look "$1"
