@@ -85,9 +85,12 @@ static void array_suffix(Parser *p, bool outer_param)
     *push_part(p, PART_ARRAY, part.at) = part;
 }
 
-/* Arrays and functions as parameters are pointers (6.7.6.3p7 and p8). */
+/* Arrays and functions as parameters are pointers (6.7.6.3p7 and p8). So is
+ * va_list where it is an array of one (System V x86-64 psABI, figure 3.34). */
 static jf_Type *decay(Parser *p, jf_Type *t)
 {
+    if (t->kind == JF_VALIST && p->u->target->abi == JF_ABI_SYSV)
+        return jf_parse_hold(p, jf_type_pointer(p->u, t, 0));
     if (t->kind == JF_ARRAY)
         return jf_parse_hold(p, jf_type_pointer(p->u, t->to, t->quals));
     if (t->kind == JF_FUNC)
