@@ -5,7 +5,7 @@ PYTHON ?= python3
 VPY = .venv/bin/python
 MAX ?= 600
 
-.PHONY: help setup setup-test venv build release demo test test-asan test-pythons \
+.PHONY: help setup setup-test venv build release demo test test-asan test-pythons test-a64 \
         bench fuzz fuzz-abi conformance fmt check-layers wheel clean
 
 help:
@@ -14,6 +14,7 @@ help:
 	@echo 'make bench         measure against a hand-written extension, cffi, ctypes, ...'
 	@echo 'make test-asan     the tests under AddressSanitizer and UBSan'
 	@echo 'make test-pythons  the tests of the front end on every CPython here'
+	@echo 'make test-a64      the core on AArch64, cross-built, under qemu-user'
 	@echo 'make conformance   run cffi'\''s own tests of in-line ABI mode against jiffi'
 	@echo 'make fuzz          libFuzzer over lexer, parser, constants (MAX=seconds each)'
 	@echo 'make fuzz-abi      random signatures against the C compiler, without end'
@@ -50,6 +51,9 @@ test-asan: setup-test venv
 
 test-pythons: setup-test venv
 	@$(VPY) tools/check.py pythons
+
+test-a64: venv
+	@tools/cross/test-a64.sh
 
 bench: release
 	@tools/venv.sh .venv $(PYTHON) '?requirements/bench.txt'

@@ -10,6 +10,7 @@ It is linked with driver.c and one side:
     a64      plans of AAPCS64, by a bridge, under qemu-aarch64
     code     the engine with machine code
     libffi   the engine with JIFFI_JIT=off
+    a64-libffi  the engine on AArch64, under qemu-aarch64 (make test-a64)
 
     fuzz.py --objects DIR [--side x64,code] [--count 2000] [--seed N]
 
@@ -40,10 +41,11 @@ CONVENTIONS = ["x64/abi_sysv.c", "x64/abi_win64.c", "a64/abi_aapcs64.c"]
 
 class Side:
     def __init__(self, name, cc="gcc", own=(), runner=(), attr="", rare=X64_RARE,
-                 engine=False, env=None, long_bits=64, defines=()):
+                 engine=False, env=None, long_bits=64, defines=(), libffi=("-lffi",)):
         self.name, self.cc, self.own, self.runner = name, cc, own, list(runner)
         self.attr, self.rare, self.engine = attr, rare, engine
         self.env, self.long_bits, self.defines = env or {}, long_bits, list(defines)
+        self.libffi = list(libffi)
 
 
 SIDES = {s.name: s for s in [
@@ -54,6 +56,10 @@ SIDES = {s.name: s for s in [
          runner=["qemu-aarch64"]),
     Side("code", own=["side_engine.c"], engine=True),
     Side("libffi", own=["side_engine.c"], engine=True, env={"JIFFI_JIT": "off"}),
+    Side("a64-libffi", cc="aarch64-linux-gnu-gcc", own=["side_engine.c"], engine=True,
+         runner=["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"],
+         libffi=["-L" + os.path.join(ROOT, "build/a64-root/usr/lib/aarch64-linux-gnu"),
+                 "-l:libffi.a"]),
 ]}
 
 
@@ -208,11 +214,11 @@ class Bench:
             subprocess.run([side.cc] + self.flags + ["-c", f, "-o", o], check=True)
             self.objects.append(o)
         self.tail = []
-        if side.runner:
-            self.tail.append("-static")
         if side.engine:
-            self.tail += [os.path.join(args.objects, "libjiffi.a"), "-lffi", "-ldl", "-lm",
-                          "-lpthread"]
+            self.tail += [os.path.join(args.objects, "libjiffi.a")] + side.libffi
+            self.tail += ["-ldl", "-lm", "-lpthread"]
+        elif side.runner:
+            self.tail.append("-static")
 
     def run(self, funcs, seed):
         """{index: what went wrong} and the driver's last lines."""

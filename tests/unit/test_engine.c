@@ -12,6 +12,7 @@
 
 #include <complex.h>
 #include <errno.h>
+#include <float.h>
 #include <pthread.h>
 #include <stdarg.h>
 
@@ -95,6 +96,13 @@ static jf_Type *bytes_struct(uint64_t n)
     return t;
 }
 
+/* libffi is told the types themselves. */
+static bool is_natural(void)
+{
+    const char *mode = getenv("JIFFI_JIT");
+    return mode && strcmp(mode, "natural") == 0;
+}
+
 /* --- one call --------------------------------------------------------------------- */
 
 typedef struct Slots {
@@ -136,11 +144,13 @@ static bool call(jf_Type *result, jf_Type *const *types, uint32_t n, uint32_t fi
 
 /* --- structs of n bytes, back and forth --------------------------------------------- */
 
-#define SIZES(X)                                                                \
-    X(1)                                                                        \
-    X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) \
-        X(16) X(17) X(18) X(19) X(20) X(23) X(24) X(31) X(32) X(33) X(40) X(63) \
-            X(127) X(128) X(129) X(130) X(131) X(200) X(1000)
+#define SIZES(X)                                                                  \
+    X(1)                                                                          \
+    X(2)                                                                          \
+    X(3)                                                                          \
+    X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) \
+        X(18) X(19) X(20) X(23) X(24) X(31) X(32) X(33) X(40) X(63) X(127) X(128) \
+            X(129) X(130) X(131) X(200) X(1000)
 
 #define X(n)                                                                 \
     typedef struct {                                                         \
@@ -223,16 +233,16 @@ static void test_bytes(void)
 
 #define STRUCTS(X)                                                                 \
     X(dl, double a; long b;)                                                       \
-    X(ld, long a; double b;) X(fff, float a; float b; float c;)                    \
-        X(fid, float a; int b; double c;) X(dd, double a; double b;)               \
-            X(ll, long a; long b;) X(f, float a;) X(ff, float a; float b;)         \
-                X(ffff, float a; float b; float c; float d;)                       \
-                    X(lc, long a; char b;) X(dc, double a; char b;)                \
-                        X(D, long double a;) X(ddd, double a; double b; double c;) \
-                            X(cD, char a; long double b;) X(F, float _Complex a;)  \
-                                X(Z, double _Complex a;)                           \
-                                    X(C, long double _Complex a;)                  \
-                                        X(q, __int128 a;) X(fc, float a; char b;)
+    X(ld, long a; double b;)                                                       \
+    X(fff, float a; float b; float c;)                                             \
+    X(fid, float a; int b; double c;) X(dd, double a; double b;)                   \
+        X(ll, long a; long b;) X(f, float a;) X(ff, float a; float b;)             \
+            X(ffff, float a; float b; float c; float d;) X(lc, long a; char b;)    \
+                X(dc, double a; char b;) X(D, long double a;)                      \
+                    X(ddd, double a; double b; double c;)                          \
+                        X(cD, char a; long double b;) X(F, float _Complex a;)      \
+                            X(Z, double _Complex a;) X(C, long double _Complex a;) \
+                                X(q, __int128 a;) X(fc, float a; char b;)
 
 #define X(name, members) \
     typedef struct {     \
@@ -248,11 +258,16 @@ typedef long double _Complex LC;
 typedef long double LD;
 
 /* Second argument of eleven, so that it meets full and empty registers. */
-#define IDENTITIES(X)                                                          \
-    X(S_dl)                                                                    \
-    X(S_ld) X(S_fff) X(S_fid) X(S_dd) X(S_ll) X(S_f) X(S_ff) X(S_ffff) X(S_lc) \
-        X(S_dc) X(S_D) X(S_ddd) X(S_cD) X(S_F) X(S_Z) X(S_C) X(S_q) X(S_fc)    \
-            X(I128) X(FC) X(DC) X(LC) X(LD) X(float) X(char)
+#define IDENTITIES(X)                                                            \
+    X(S_dl)                                                                      \
+    X(S_ld)                                                                      \
+    X(S_fff)                                                                     \
+    X(S_fid) X(S_dd) X(S_ll) X(S_f) X(S_ff) X(S_ffff) X(S_lc) X(S_dc) X(S_D)     \
+        X(S_ddd) X(S_cD) X(S_F) X(S_Z) X(S_C) X(S_q) X(S_fc) X(I128) X(FC) X(DC) \
+            X(LC) X(LD) X(float) X(char)
+
+/* Bytes of a long double that mean something: x87 or IEEE binary128. */
+enum { LD_BYTES = LDBL_MANT_DIG == 64 ? 10 : 16 };
 
 static double got_sum;
 
@@ -315,7 +330,7 @@ static void fill(const char *name, char *v, size_t size, int seed)
         strstr(name, "LC"))
         for (size_t at = 0; at + 16 <= size; at += 16) {
             long double x = seed + (long double)at / 3;
-            memcpy(v + at, &x, 10);
+            memcpy(v + at, &x, LD_BYTES);
         }
     else
         for (size_t k = 0; k < size; k++)
@@ -333,9 +348,9 @@ static bool same(const char *name, const char *a, const char *b, size_t size)
     if (strcmp(name, "S_fc") == 0)
         return memcmp(a, b, 5) == 0;
     if (strcmp(name, "S_cD") == 0)
-        return a[0] == b[0] && memcmp(a + 16, b + 16, 10) == 0;
+        return a[0] == b[0] && memcmp(a + 16, b + 16, LD_BYTES) == 0;
     for (size_t at = 0; x87 && at < size; at += 16)
-        if (memcmp(a + at, b + at, 10) != 0)
+        if (memcmp(a + at, b + at, LD_BYTES) != 0)
             return false;
     return x87 || memcmp(a, b, size) == 0;
 }
@@ -464,8 +479,10 @@ static int with_list(int count, ...)
 {
     va_list ap;
     va_start(ap, count);
-    void *list = ap; /* an array that has become a pointer */
-    const void *args[] = {&count, &list};
+    /* Where va_list is an array, what travels is its address. */
+    void *list = &ap;
+    bool is_array = u->target->abi == JF_ABI_SYSV;
+    const void *args[] = {&count, is_array ? (void *)&list : list};
     jf_Type *types[] = {prim(JF_P_INT), prim(JF_P_VALIST)};
     bool ok = call(prim(JF_P_INT), types, 2, 2, (void *)from_list, args);
     va_end(ap);
@@ -565,9 +582,8 @@ static void test_refusals(void)
     jf_features(&f);
     jf_Diag d = JF_DIAG_INIT;
     jf_Call *c = NULL;
-    const char *mode = getenv("JIFFI_JIT");
     jf_Status st = jf_call_new(u, fn, NULL, 0, &c, &d);
-    if (mode && strcmp(mode, "natural") == 0) {
+    if (is_natural()) {
         CHECK_INT(st, JF_UNSUPPORTED);
         CHECK(d.message && strstr(d.message, "libffi knows no unions"));
     } else {
@@ -580,8 +596,10 @@ static void test_refusals(void)
     fn = jf_type_func(u, prim(JF_P_INT), &v, 1, 0);
     c = NULL;
     st = jf_call_new(u, fn, NULL, 0, &c, &d);
-    CHECK_INT(st, jf_can_compile() ? JF_OK : JF_UNSUPPORTED);
-    CHECK(jf_can_compile() || strstr(d.message, "libffi"));
+    bool fits =
+        jf_can_compile() || (u->target->abi == JF_ABI_AAPCS64 && !is_natural());
+    CHECK_INT(st, fits ? JF_OK : JF_UNSUPPORTED);
+    CHECK(fits || (d.message && strstr(d.message, "libffi")));
     jf_call_free(c);
     jf_diag_clear(&d);
     jf_type_unref(u, fn);
@@ -697,7 +715,9 @@ int main(void)
     test_picks();
     test_last_register();
     test_variadic();
-    CHECK_INT(with_list(3, 10, 20, 12), 42);
+    int sum = with_list(3, 10, 20, 12);
+    /* libffi has no word for a va_list that is a struct (AArch64). */
+    CHECK(sum == 42 || (is_natural() && u->target->abi == JF_ABI_AAPCS64));
     test_widths();
     test_extension();
     test_errno();
