@@ -53,7 +53,8 @@ typedef struct jiffi_Callback jiffi_Callback;
 
 /* --- sessions ---------------------------------------------------------------- */
 
-/* A new session, or NULL when memory is out. */
+/* A new session. NULL when memory is out, or on a CPU and system that jiffi
+ * does not know: then jiffi_mode() gives "none" and the reason. */
 JIFFI_API jiffi_Session *jiffi_open(void);
 /* Frees the session with its functions and callbacks and closes its libraries.
  * NULL is fine. */
@@ -133,8 +134,9 @@ JIFFI_API void jiffi_callback_free(jiffi_Session *s, jiffi_Callback *cb);
 
 /* --- what is active -------------------------------------------------------------------- */
 
-/* "code" when calls run through machine code made for them, "libffi" when not;
- * *why (may be NULL) then says why not. Both static. */
+/* "code" when calls run through machine code made for them, "libffi" when not,
+ * "none" where there can be no calls; *why (may be NULL) then says why not. Both
+ * static. */
 JIFFI_API const char *jiffi_mode(const char **why);
 JIFFI_API const char *jiffi_version(void);
 

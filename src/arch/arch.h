@@ -48,7 +48,7 @@ extern const jf_Encoder jf_encoder_x64_sysv;
 
 /* The encoder for the CPU and system this was compiled for; NULL: none. */
 const jf_Encoder *jf_host_encoder(void);
-/* The target of this process; never NULL. */
+/* The target of this process; NULL: one whose rules are not known. */
 const struct jf_Target *jf_host_target(void);
 
 #endif

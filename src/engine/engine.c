@@ -18,6 +18,29 @@ static jf_OsOnce engine_once = JF_OS_ONCE;
 static Mode chosen_mode;
 static jf_ExecCpu cpu;
 
+const char *jf_engine_unknown(void)
+{
+    return jf_host_target()
+               ? NULL
+               : "the rules of C on this CPU and system are not known: "
+                 "how values are laid out and passed";
+}
+
+/* Why no plan can be made here; NULL: plans can be made. */
+static const char *no_convention(void)
+{
+    const jf_Target *t = jf_host_target();
+    if (t && t->abi == JF_ABI_I386)
+        return "there is no calling convention for i386-linux-gnu";
+    return jf_engine_unknown();
+}
+
+/* Conventions whose plans libffi can be made to follow; see ffi_planned.c. */
+static bool ffi_can_follow(uint8_t abi)
+{
+    return abi == JF_ABI_SYSV || abi == JF_ABI_AAPCS64;
+}
+
 static void engine_start(void)
 {
     const jf_Encoder *e = jf_host_encoder();
@@ -33,17 +56,17 @@ static void engine_start(void)
         jf_exec_use(&cpu);
     }
     const char *env = jf_os_getenv("JIFFI_JIT");
-    uint8_t abi = jf_host_target()->abi;
-    if (jf_exec_enabled())
+    if (no_convention())
+        chosen_mode = MODE_NONE;
+    else if (jf_exec_enabled())
         chosen_mode = MODE_CODE;
     else if (!engine_ffi_version())
         chosen_mode = MODE_NONE;
-    else if (env && strcmp(env, "natural") == 0)
+    else if ((env && strcmp(env, "natural") == 0) ||
+             !ffi_can_follow(jf_host_target()->abi))
         chosen_mode = MODE_NATURAL;
-    else if (abi == JF_ABI_SYSV || abi == JF_ABI_AAPCS64)
-        chosen_mode = MODE_PLANNED;
     else
-        chosen_mode = MODE_NATURAL;
+        chosen_mode = MODE_PLANNED;
 }
 
 Mode engine_mode(void)
@@ -61,9 +84,9 @@ void jf_features(jf_Features *f)
         [MODE_NONE] = "none",
     };
     Mode mode = engine_mode();
-    f->target = jf_host_target()->name;
+    f->target = jf_host_target() ? jf_host_target()->name : "unknown";
     f->calls = f->callbacks = how[mode];
-    f->why_not = jf_exec_why_not();
+    f->why_not = no_convention() ? no_convention() : jf_exec_why_not();
     f->libffi = engine_ffi_version();
 }
 
@@ -82,7 +105,7 @@ static void drop_plan(struct jf_Plan *plan)
 jf_Universe *jf_engine_universe(const jf_UniverseHooks *hooks)
 {
     engine_mode();
-    jf_Universe *u = jf_universe_new(jf_host_target());
+    jf_Universe *u = jf_host_target() ? jf_universe_new(jf_host_target()) : NULL;
     if (!u)
         return NULL;
     if (hooks)

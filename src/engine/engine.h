@@ -14,9 +14,9 @@
 /* --- modes ------------------------------------------------------------------- */
 
 typedef struct jf_Features {
-    const char *target;   /* triple */
-    const char *calls;    /* "code" or "libffi" */
-    const char *callbacks;/* "code" or "libffi" */
+    const char *target;   /* triple, or "unknown" */
+    const char *calls;    /* "code", "libffi" or "none" */
+    const char *callbacks;/* the same */
     const char *why_not;  /* why not code: a sentence, or NULL */
     const char *libffi;   /* version of libffi, or NULL when absent */
 } jf_Features;
@@ -25,8 +25,12 @@ void jf_features(jf_Features *f);
 /* True when jf_compile will succeed for ordinary functions. */
 bool jf_can_compile(void);
 
-/* The host's target and universe hooks put in place: use this to make one. */
+/* The host's target and universe hooks put in place: use this to make one.
+ * NULL: memory is out, or jf_engine_unknown() is not NULL. */
 jf_Universe *jf_engine_universe(const jf_UniverseHooks *hooks);
+/* A sentence, static, when nothing is known of this CPU and system, so that no
+ * type can be laid out; NULL everywhere else. */
+const char *jf_engine_unknown(void);
 
 /* --- plans ------------------------------------------------------------------- */
 

@@ -56,7 +56,10 @@ static int module_exec(PyObject *module)
     st->universe = jf_engine_universe(&hooks);
     if (!st->universe) {
         PyMem_Free(st);
-        PyErr_NoMemory();
+        if (jf_engine_unknown())
+            PyErr_SetString(PyExc_ImportError, jf_engine_unknown());
+        else
+            PyErr_NoMemory();
         return -1;
     }
     st->refs = 1;

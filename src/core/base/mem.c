@@ -69,12 +69,12 @@ char *jf_strndup(const char *s, size_t n)
 
 /* --- arena ------------------------------------------------------------- */
 
-struct jf_ArenaChunk {
-    jf_ArenaChunk *older; /* owned */
-    char *end;            /* one past the last byte of this chunk */
-};
-
 enum { ARENA_ALIGN = 16, ARENA_FIRST = 1024, ARENA_LARGEST = 256 * 1024 };
+
+struct jf_ArenaChunk {
+    _Alignas(ARENA_ALIGN) jf_ArenaChunk *older; /* owned */
+    char *end; /* one past the last byte of this chunk */
+};
 
 JF_STATIC_ASSERT(sizeof(jf_ArenaChunk) % ARENA_ALIGN == 0,
                  "chunk header keeps the alignment");
