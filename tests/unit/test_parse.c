@@ -441,6 +441,33 @@ static void test_enums(void)
     }
 }
 
+/* Which enumerators only a C compiler could number. */
+static void test_partial_enums(void)
+{
+    static const struct {
+        const char *text, *unknown;
+    } rows[] = {
+        {"enum T { A, B, C };", ""},
+        {"enum T { A, B, C, ... };", "ABC"},
+        {"enum T { A, B = 5, C, ... };", "AC"},
+        {"enum T { A = ..., B, C = 3 };", "AB"},
+        {"enum T { A = 1, B = ..., C = 3 };", "B"},
+        {"enum T { A = 1, B = 2, ... }; enum { C };", ""},
+    };
+    for (size_t i = 0; i < JF_COUNT(rows); i++) {
+        jf_Scope *s = jf_scope_new(universe);
+        char got[4] = "", *to = got;
+        must(s, rows[i].text);
+        for (const char *name = "ABC"; *name; name++) {
+            const jf_Symbol *sym = jf_scope_find(s, name, 1);
+            if (sym && sym->flags & JF_S_DOTS)
+                *to++ = *name;
+        }
+        CHECK_STR(got, rows[i].unknown);
+        jf_scope_free(s);
+    }
+}
+
 /* --- constant expressions ------------------------------------------------- */
 
 static void test_constants(void)
@@ -542,6 +569,7 @@ int main(void)
     test_details();
     test_records();
     test_enums();
+    test_partial_enums();
     test_constants();
     CHECK_INT(universe->n_types, 0);
     CHECK_INT(universe->n_groups, 0);

@@ -74,8 +74,8 @@ static const struct {
     {"int x y;", JF_SYNTAX, 1, 7, "expected ';'", NULL},
     {"struct S { int b; };", JF_SEMANTIC, 1, 8, "duplicate declaration of struct S",
      "line 1"},
-    {"union S { int b; };", JF_SEMANTIC, 1, 7, "'S' is declared as 'struct S'",
-     NULL},
+    {"union S { int b; }; union S { int b; };", JF_SEMANTIC, 1, 27,
+     "duplicate declaration of union S", "line 1"},
     {"enum E { Q };", JF_SEMANTIC, 1, 6, "duplicate declaration of enum E", NULL},
     {"int f(long);", JF_SEMANTIC, 1, 5, "multiple declarations of function f",
      "'int(int)'"},
@@ -312,6 +312,58 @@ static void test_override(void)
     jf_scope_free(s);
 }
 
+/* `struct X`, `union X` and `enum X` are three things. */
+static void test_tags(void)
+{
+    static const char one[] =
+        "struct X { int a; }; union X { int b; double c; }; enum X { XA };"
+        "struct Y { struct X x; union X *y; enum X z; };";
+    static const char bad[] = "enum Y { YA }; union Y { int a; }; broken";
+    static const char own[] = "union Z *z; enum X; enum X2 { X2A };";
+    jf_Scope *a = jf_scope_new(universe), *b = jf_scope_new(universe);
+    CHECK_INT(cdef(a, one, sizeof one - 1, NULL), JF_OK);
+    CHECK(jf_scope_tag(a, JF_STRUCT, "X", 1)->u.rec->n_fields == 1);
+    CHECK(jf_scope_tag(a, JF_UNION, "X", 1)->u.rec->n_fields == 2);
+    CHECK(jf_scope_tag(a, JF_ENUM, "X", 1)->u.en->n_items == 1);
+    CHECK_STR(jf_scope_tag(a, JF_UNION, "X", 1)->u.rec->tag, "X");
+    char *before = digest(a);
+    CHECK(cdef(a, bad, sizeof bad - 1, NULL) != JF_OK);
+    char *after = digest(a);
+    CHECK_STR(after, before);
+    CHECK(!jf_scope_tag(a, JF_ENUM, "Y", 1) && !jf_scope_tag(a, JF_UNION, "Y", 1));
+    jf_free(before);
+    jf_free(after);
+    CHECK_INT(jf_scope_include(b, a, NULL), JF_OK);
+    CHECK(jf_scope_tag(a, JF_UNION, "X", 1) == jf_scope_tag(b, JF_UNION, "X", 1));
+    CHECK(jf_scope_tag(a, JF_ENUM, "X", 1) == jf_scope_tag(b, JF_ENUM, "X", 1));
+    jf_scope_free(b);
+    b = jf_scope_new(universe); /* one tag of its own, two that come */
+    CHECK_INT(cdef(b, own, sizeof own - 1, NULL), JF_OK);
+    CHECK_INT(jf_scope_include(b, a, NULL), JF_SEMANTIC);
+    CHECK(!jf_scope_tag(b, JF_STRUCT, "X", 1));
+    jf_scope_free(b);
+    jf_scope_free(a);
+}
+
+/* FILE is one type whoever asks, and outlives who asked. */
+static void test_file(void)
+{
+    static const char own[] = "typedef struct { int fd; } FILE;";
+    jf_Scope *a = jf_scope_new(universe), *b = jf_scope_new(universe);
+    jf_Type *one = NULL, *two = NULL, *three = NULL;
+    CHECK_INT(jf_parse_type(a, "FILE *", 6, &one, NULL, NULL), JF_OK);
+    jf_scope_free(a);
+    CHECK_INT(jf_parse_type(b, "FILE *", 6, &two, NULL, NULL), JF_OK);
+    CHECK(one == two);
+    CHECK_INT(cdef(b, own, sizeof own - 1, NULL), JF_OK);
+    CHECK_INT(jf_parse_type(b, "FILE *", 6, &three, NULL, NULL), JF_OK);
+    CHECK(one != three);
+    jf_type_unref(universe, one);
+    jf_type_unref(universe, two);
+    jf_type_unref(universe, three);
+    jf_scope_free(b);
+}
+
 static void test_include(void)
 {
     static const char base[] =
@@ -484,6 +536,7 @@ static int memory_step(void *ctx)
 static void test_memory(void)
 {
     static const char *const texts[] = {
+        "union S { int s; }; enum S { SA, SB = 2, SC, ... }; FILE *files[2];",
         "int g(int a, char *b, struct S *(*c)(struct S *, int));",
         "struct T { struct S *s; struct T *t; union { int a : 3; float f; }; "
         "struct Open *o; struct Open *(*m)(struct T *); char tail[]; };"
@@ -508,6 +561,8 @@ int main(void)
     test_print();
     test_rollback();
     test_override();
+    test_tags();
+    test_file();
     test_include();
     test_growth();
     test_nul();

@@ -98,7 +98,7 @@ static const Row rows[] = {
     T("ULONG_PTR", "unsigned long long"), T("USHORT", "unsigned short"),
     T("USN", "LONGLONG"), T("VOID", "void"), T("WCHAR", "wchar_t"),
     T("WINSTA", "HANDLE"), T("WORD", "unsigned short"), T("WPARAM", "UINT_PTR"),
-    T("FILE", NULL), /* struct _IO_FILE, opaque */
+    T("FILE", NULL), /* opaque, and every session's */
 };
 
 #undef P
@@ -196,24 +196,6 @@ static unsigned system_of(const jf_Target *t)
                                       : SYS_LINUX;
 }
 
-/* FILE is one opaque struct per session, also known by its usual tag. */
-static jf_Type *file_type(Parser *p)
-{
-    static const char tag[] = "_IO_FILE", alias[] = "FILE";
-    jf_Name *n = jf_names_intern(&p->scope->names, tag, sizeof tag - 1);
-    if (!n)
-        jf_parse_nomem(p);
-    if (n->tag)
-        return n->tag;
-    jf_Type *t = jf_type_record(p->group, JF_STRUCT, NULL, 0);
-    if (!t)
-        jf_parse_nomem(p);
-    p->made_types = true;
-    t->u.rec->alias = alias;
-    jf_scope_set_tag(p, n, t);
-    return t;
-}
-
 /* Half and whole pointers on 32-bit targets. */
 static const char *narrow(const Parser *p, const char *base, const char *name)
 {
@@ -243,8 +225,12 @@ static jf_Type *row_type(Parser *p, uint32_t i, unsigned *quals)
         return resolve(p, own ? own : posix_rows[i].base[SYS_LINUX], quals);
     }
     const Row *r = &rows[i];
-    if (!r->base)
-        return file_type(p);
+    if (!r->base) {
+        jf_Type *file = jf_type_file(p->u);
+        if (!file)
+            jf_parse_nomem(p);
+        return file;
+    }
     jf_Type *t =
         resolve(p, r->stars ? r->base : narrow(p, r->base, r->name), quals);
     if (t && r->stars) {

@@ -299,6 +299,8 @@ Value jf_parse_integer(Parser *p, const char *what);
 /* Declare; fills in name, order, line. Fails on a conflict. */
 Sym *jf_scope_declare(Parser *p, jf_Name *name, const jf_Symbol *proto,
                       const char *at, uint32_t line);
+/* The name that stands for the tag `name` of this kind. */
+jf_Name *jf_scope_tag_name(Parser *p, jf_Name *name, jf_Kind kind);
 void jf_scope_set_tag(Parser *p, jf_Name *name, jf_Type *t);
 /* Before a record or enum that may be older than this text changes. */
 void jf_scope_save(Parser *p, jf_Type *t);

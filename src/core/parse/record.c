@@ -269,22 +269,20 @@ static void record_body(Parser *p, Specs *s, Attrs *a, uint32_t line, bool exist
     take_fields(p, &b, a);
 }
 
-/* The tag's type, or a new one. `defining`: a `{` follows. */
-static jf_Type *tagged(Parser *p, jf_Kind kind, jf_Name *tag, const char *at)
+/* The tag's type, or a new one. *fresh: it is new. */
+static jf_Type *tagged(Parser *p, jf_Kind kind, jf_Name *tag, bool *fresh)
 {
-    jf_Type *t = tag->tag;
-    if (t) {
-        if (t->kind != kind)
-            jf_parse_fail(p, at, JF_SEMANTIC, "'%s' is declared as '%s %s'",
-                          tag->text, kind_word(t->kind), tag->text);
+    jf_Name *name = jf_scope_tag_name(p, tag, kind);
+    jf_Type *t = name->tag;
+    *fresh = !t;
+    if (t)
         return t;
-    }
     t = kind == JF_ENUM ? jf_type_enum(p->group, tag->text, tag->n)
                         : jf_type_record(p->group, kind, tag->text, tag->n);
     if (!t)
         jf_parse_nomem(p);
     p->made_types = true;
-    jf_scope_set_tag(p, tag, t);
+    jf_scope_set_tag(p, name, t);
     return t;
 }
 
@@ -304,9 +302,8 @@ static jf_Type *anonymous(Parser *p, jf_Kind kind)
 }
 
 /* The optional tag behind struct, union, enum. */
-static jf_Name *read_tag(Parser *p, const char **at)
+static jf_Name *read_tag(Parser *p)
 {
-    *at = p->tok.at;
     if (!at_name(p))
         return NULL;
     jf_Name *tag = p->tok.name;
@@ -319,15 +316,16 @@ void jf_parse_record(Parser *p, Specs *s)
     jf_Kind kind = at_tok(p, JF_TK_STRUCT) ? JF_STRUCT : JF_UNION;
     uint32_t line = p->tok.line;
     Attrs a = {0};
-    const char *at;
+    bool fresh = true;
     jf_parse_next(p);
     jf_parse_attrs(p, &a);
-    jf_Name *tag = read_tag(p, &at);
-    bool body = at_tok(p, JF_TK_LBRACE), existed = tag && tag->tag;
+    const char *at = p->tok.at;
+    jf_Name *tag = read_tag(p);
+    bool body = at_tok(p, JF_TK_LBRACE);
     if (!tag && !body)
         jf_parse_expected(p, kind == JF_STRUCT ? "a tag or '{' after 'struct'"
                                                : "a tag or '{' after 'union'");
-    s->type = tag ? tagged(p, kind, tag, at) : anonymous(p, kind);
+    s->type = tag ? tagged(p, kind, tag, &fresh) : anonymous(p, kind);
     s->defines = true;
     if (!tag)
         s->fresh = s->type;
@@ -343,7 +341,7 @@ void jf_parse_record(Parser *p, Specs *s)
         jf_parse_fail(p, at, JF_SEMANTIC, "duplicate declaration of %s %s",
                       kind_word(kind), tag->text);
     }
-    record_body(p, s, &a, line, existed);
+    record_body(p, s, &a, line, !fresh);
 }
 
 /* --- enums ---------------------------------------------------------------- */
@@ -356,7 +354,14 @@ typedef struct EnumBody {
     uint64_t most; /* largest value that is not negative */
     int64_t least; /* smallest */
     unsigned flags;
+    struct Counted *counted;
 } EnumBody;
+
+/* An enumerator without a value of its own; scratch. */
+typedef struct Counted {
+    Sym *sym;
+    struct Counted *older;
+} Counted;
 
 static void check_fixed(Parser *p, const EnumBody *e, Value v, const char *at)
 {
@@ -420,7 +425,8 @@ static void enumerator(Parser *p, EnumBody *e, Value *next)
         jf_parse_expected(p, "an enumerator");
     jf_parse_next(p);
     jf_parse_attrs(p, &ignored);
-    if (accept_tok(p, JF_TK_ASSIGN)) {
+    bool own = accept_tok(p, JF_TK_ASSIGN);
+    if (own) {
         if (accept_tok(p, JF_TK_DOTS)) {
             sym.flags |= JF_S_DOTS;
             e->flags |= JF_R_PARTIAL;
@@ -435,7 +441,13 @@ static void enumerator(Parser *p, EnumBody *e, Value *next)
     sym.type = jf_type_prim(p->u, (jf_Prim)prim);
     if (jf_parse_prim_unsigned(prim))
         sym.flags |= JF_S_UNSIGNED;
-    jf_scope_declare(p, name, &sym, at, line);
+    const Sym *old = sym_of(name);
+    Sym *made = jf_scope_declare(p, name, &sym, at, line);
+    if (!own && made != old) {
+        Counted *c = jf_parse_scratch(p, sizeof *c);
+        *c = (Counted){made, e->counted};
+        e->counted = c;
+    }
     push_item(p, e, name, *next);
     if (at_tok(p, JF_TK_COMMA))
         *next = next_value(p, *next, p->tok.at);
@@ -471,7 +483,7 @@ static void set_integer(jf_Type *t, jf_Type *to)
 
 static void enum_body(Parser *p, Specs *s, Attrs *a, bool fixed, const char *at)
 {
-    EnumBody e = {s->type, p->n_items, false, fixed, 0, 0, 0};
+    EnumBody e = {s->type, p->n_items, false, fixed, 0, 0, 0, NULL};
     Value next = {0, 0, JF_P_INT};
     jf_parse_enter(p);
     jf_parse_next(p);
@@ -489,6 +501,9 @@ static void enum_body(Parser *p, Specs *s, Attrs *a, bool fixed, const char *at)
     jf_parse_next(p);
     leave_nest(p);
     jf_parse_attrs(p, a);
+    /* Where something is left out, what was only counted is not known. */
+    for (Counted *c = e.flags & JF_R_PARTIAL ? e.counted : NULL; c; c = c->older)
+        c->sym->s.flags |= JF_S_DOTS;
     jf_Type *to = fixed ? s->type->to : enum_integer(p, &e, a->packed);
     if (!to)
         jf_parse_fail(p, at, JF_SEMANTIC,
@@ -540,13 +555,14 @@ static bool underlying(Parser *p, jf_Type *t)
 void jf_parse_enum(Parser *p, Specs *s)
 {
     Attrs a = {0};
-    const char *at;
+    bool fresh = true;
     jf_parse_next(p);
     jf_parse_attrs(p, &a);
-    jf_Name *tag = read_tag(p, &at);
+    const char *at = p->tok.at;
+    jf_Name *tag = read_tag(p);
     if (!tag && !at_tok(p, JF_TK_LBRACE) && !at_tok(p, JF_TK_COLON))
         jf_parse_expected(p, "a tag or '{' after 'enum'");
-    s->type = tag ? tagged(p, JF_ENUM, tag, at) : anonymous(p, JF_ENUM);
+    s->type = tag ? tagged(p, JF_ENUM, tag, &fresh) : anonymous(p, JF_ENUM);
     s->defines = true;
     if (!tag)
         s->fresh = s->type;

@@ -54,6 +54,45 @@ jf_Group *jf_scope_group(jf_Scope *s)
     return s->group;
 }
 
+/* --- tags ------------------------------------------------------------------ */
+
+/* C has one space of tags (6.2.3); cffi keeps `struct x`, `union x` and `enum x`
+ * apart, and so do we: the first of them is the meaning of the name `x`, others
+ * are the meaning of a name that no text can spell. NULL: memory is out, or
+ * without `make`, that there is none. */
+static jf_Name *tag_name(jf_Names *names, jf_Name *n, jf_Kind kind, bool make)
+{
+    if (!n->tag || n->tag->kind == kind)
+        return n;
+    char few[128], *text = n->n + 2 <= sizeof few ? few : jf_alloc(n->n + 2u);
+    if (!text)
+        return NULL;
+    text[0] = '\1';
+    text[1] = (char)('A' + (int)kind);
+    memcpy(text + 2, n->text, n->n);
+    jf_Name *other = make ? jf_names_intern(names, text, n->n + 2u)
+                          : jf_names_find(names, text, n->n + 2u);
+    if (text != few)
+        jf_free(text);
+    return other;
+}
+
+/* The name whose meaning as a tag the type is, or would be. */
+static jf_Name *tag_name_of(jf_Names *names, const jf_Type *t)
+{
+    const char *tag = t->kind == JF_ENUM ? t->u.en->tag : t->u.rec->tag;
+    jf_Name *n = jf_names_intern(names, tag, strlen(tag));
+    return n ? tag_name(names, n, (jf_Kind)t->kind, true) : NULL;
+}
+
+jf_Name *jf_scope_tag_name(Parser *p, jf_Name *name, jf_Kind kind)
+{
+    jf_Name *n = tag_name(&p->scope->names, name, kind, true);
+    if (!n)
+        jf_parse_nomem(p);
+    return n;
+}
+
 /* --- asking --------------------------------------------------------------- */
 
 const jf_Symbol *jf_scope_find(const jf_Scope *s, const char *name, size_t n)
@@ -65,7 +104,10 @@ const jf_Symbol *jf_scope_find(const jf_Scope *s, const char *name, size_t n)
 jf_Type *jf_scope_tag(const jf_Scope *s, jf_Kind kind, const char *name, size_t n)
 {
     const jf_Name *m = jf_names_find(&s->names, name, n);
-    return m && m->tag && m->tag->kind == kind ? m->tag : NULL;
+    if (!m || !m->tag)
+        return NULL;
+    m = tag_name((jf_Names *)&s->names, (jf_Name *)m, kind, false);
+    return m ? m->tag : NULL;
 }
 
 void jf_scope_each(const jf_Scope *s,
@@ -79,12 +121,9 @@ void jf_scope_each(const jf_Scope *s,
 void jf_scope_each_tag(const jf_Scope *s, bool (*visit)(void *ctx, jf_Type *t),
                        void *ctx)
 {
-    for (uint32_t i = 0; i < s->n_tags; i++) {
-        jf_Type *t = s->tags[i]->tag;
-        bool named = t->kind == JF_ENUM ? t->u.en->tag : t->u.rec->tag;
-        if (named && !visit(ctx, t))
+    for (uint32_t i = 0; i < s->n_tags; i++)
+        if (!visit(ctx, s->tags[i]->tag))
             return;
-    }
 }
 
 uint32_t jf_scope_size(const jf_Scope *s)
@@ -491,15 +530,16 @@ static jf_Status include_check(jf_Scope *s, jf_Scope *other, jf_Diag *d)
                 kind_name(theirs), theirs->name);
     }
     for (uint32_t i = 0; i < other->n_tags; i++) {
-        const jf_Name *theirs = other->tags[i];
-        const jf_Name *ours = jf_names_find(&s->names, theirs->text, theirs->n);
-        bool built_in =
-            jf_is_record(theirs->tag) && !theirs->tag->u.rec->tag; /* FILE */
-        if (ours && ours->tag && ours->tag != theirs->tag && !built_in)
+        const jf_Type *theirs = other->tags[i]->tag;
+        const char *tag =
+            theirs->kind == JF_ENUM ? theirs->u.en->tag : theirs->u.rec->tag;
+        const jf_Type *ours =
+            jf_scope_tag(s, (jf_Kind)theirs->kind, tag, strlen(tag));
+        if (ours && ours != theirs)
             return jf_diag_set(d, JF_SEMANTIC,
                                "multiple declarations of the tag %s: both FFIs "
                                "declare it",
-                               theirs->text);
+                               tag);
     }
     return JF_OK;
 }
@@ -522,13 +562,13 @@ static bool reserve(void *vector, uint32_t n, uint32_t *cap, uint32_t more,
 static bool include_tags(jf_Scope *s, jf_Scope *other)
 {
     for (uint32_t i = 0; i < other->n_tags; i++) {
-        const jf_Name *theirs = other->tags[i];
-        jf_Name *n = jf_names_intern(&s->names, theirs->text, theirs->n);
+        jf_Type *theirs = other->tags[i]->tag;
+        jf_Name *n = tag_name_of(&s->names, theirs);
         if (!n)
             return false;
         if (n->tag)
             continue;
-        n->tag = theirs->tag;
+        n->tag = theirs;
         s->tags[s->n_tags++] = n;
     }
     return true;

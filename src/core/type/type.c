@@ -103,6 +103,16 @@ static void type_free(jf_Universe *u, jf_Type *t)
     jf_free(t);
 }
 
+/* References to it that were leaked count as little as leaked types do. */
+static void common_free(jf_Universe *u)
+{
+    if (!u->common)
+        return;
+    u->n_groups++; /* see jf_type_file */
+    u->common->refs = 1;
+    jf_group_unref(u->common);
+}
+
 void jf_universe_free(jf_Universe *u)
 {
     if (!u)
@@ -115,6 +125,7 @@ void jf_universe_free(jf_Universe *u)
             type_free(u, t);
         }
     jf_free(u->buckets);
+    common_free(u);
     for (unsigned p = 0; p < JF_P_COUNT; p++)
         jf_free(u->prims[p]);
     jf_free(u);
@@ -510,6 +521,22 @@ jf_Type *jf_type_enum(jf_Group *g, const char *tag, size_t n)
     t->u.en = e;
     member_link(g, t);
     return t;
+}
+
+jf_Type *jf_type_file(jf_Universe *u)
+{
+    if (u->file)
+        return u->file;
+    if (!u->common) {
+        u->common = jf_group_new(u);
+        if (!u->common)
+            return NULL;
+        u->n_groups--; /* it is no session's, and goes with the universe */
+    }
+    u->file = jf_type_record(u->common, JF_STRUCT, NULL, 0);
+    if (u->file)
+        u->file->u.rec->alias = "FILE";
+    return u->file;
 }
 
 static bool push_type(jf_Type ***list, uint32_t *n, uint32_t *cap, jf_Type *t)

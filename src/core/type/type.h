@@ -38,7 +38,9 @@ struct jf_Universe {
     jf_Type **buckets;          /* interned structural types; owned */
     uint32_t n_buckets;         /* power of two */
     uint32_t n_types;           /* structural types alive */
-    size_t n_groups;            /* groups alive */
+    size_t n_groups;            /* groups alive, `common` not counted */
+    jf_Group *common;           /* of types that are every session's; or NULL */
+    jf_Type *file;              /* FILE, in `common`; NULL until first needed */
 };
 
 /* NULL when memory is out. */
@@ -82,6 +84,10 @@ jf_Type *jf_type_prim(jf_Universe *u, jf_Prim p);
 
 /* By spelling of JF_PRIMS, exactly; NULL if there is none. */
 jf_Type *jf_type_prim_named(jf_Universe *u, const char *name, size_t n);
+
+/* FILE: one opaque struct for all sessions. Borrowed: lives as long as the
+ * universe. NULL when memory is out. */
+jf_Type *jf_type_file(jf_Universe *u);
 
 /* Structural types. Each returns a new reference (owned by the caller) to the
  * interned record; NULL means memory is out. Components are borrowed. */
