@@ -395,7 +395,9 @@ def test_no_leak(ffi):
 
 @pytest.mark.parametrize("attempt", [
     lambda f: f.CData(), lambda f: type("Sub", (f.CData,), {}), lambda f: f.cast("int", 1)(),
-    lambda f: f.new("int *")(), lambda f: setattr(f.CData, "x", 1),
+    lambda f: f.new("int *")(),
+    # CPython 3.9 has no immutable heap types: there the name would be set.
+    *([lambda f: setattr(f.CData, "x", 1)] if sys.version_info >= (3, 10) else []),
 ])
 def test_closed(ffi, attempt):
     with pytest.raises(TypeError):
