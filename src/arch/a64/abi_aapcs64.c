@@ -52,6 +52,28 @@ static uint32_t whole_value(const jf_View *v, uint32_t *part)
     return one && bytes == v->size && *part <= 16 ? n : 0;
 }
 
+/* How many parts of `part` bytes fill `t`, whose scalars all have that size;
+ * JF_UNKNOWN if there is padding at any level. The flat view cannot tell: in a
+ * union another member may lie over the gap. */
+static uint64_t count_parts(const jf_Type *t, uint32_t part)
+{
+    uint64_t n = 0;
+    if (t->kind == JF_ARRAY) {
+        n = t->length ? count_parts(t->to, part) : 0;
+        return n == JF_UNKNOWN ? n : n * t->length;
+    }
+    if (!jf_is_record(t))
+        return t->size / part;
+    for (uint32_t i = 0; i < t->u.rec->n_fields; i++) {
+        const jf_Field *f = &t->u.rec->fields[i];
+        uint64_t m = f->bits < 0 ? count_parts(f->type, part) : 0;
+        if (m == JF_UNKNOWN)
+            return m;
+        n = t->kind == JF_STRUCT ? n + m : m > n ? m : n;
+    }
+    return n * part == t->size ? n : JF_UNKNOWN;
+}
+
 /* 5.9.5: one to four members of one fundamental or vector type and nothing
  * else: no padding, no empty arrays. */
 static uint32_t homogeneous(const jf_View *v, uint32_t *part)
@@ -70,7 +92,7 @@ static uint32_t homogeneous(const jf_View *v, uint32_t *part)
             return 0;
         n++;
     }
-    if (n == 0 || n > MAX_HFA || (uint64_t)n * first->size != v->size)
+    if (n == 0 || n > MAX_HFA || count_parts(v->type, first->size) != n)
         return 0;
     *part = first->size;
     return n;
