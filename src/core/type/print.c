@@ -7,14 +7,14 @@
 
 #include "core/type/type.h"
 
-static void put_quals(unsigned q, jf_Buf *out)
+/* Qualifiers, each with a space `before` or after it: "const int", "* const". */
+static void put_quals(unsigned q, bool before, jf_Buf *out)
 {
-    if (q & JF_Q_CONST)
-        jf_buf_text(out, " const");
-    if (q & JF_Q_VOLATILE)
-        jf_buf_text(out, " volatile");
-    if (q & JF_Q_RESTRICT)
-        jf_buf_text(out, " restrict");
+    static const char *const words[] = {"const", "volatile", "restrict"};
+    static const unsigned bits[] = {JF_Q_CONST, JF_Q_VOLATILE, JF_Q_RESTRICT};
+    for (size_t i = 0; i < JF_COUNT(bits); i++)
+        if (q & bits[i])
+            jf_buf_printf(out, before ? " %s" : "%s ", words[i]);
 }
 
 static void put_tagged(const char *word, const char *tag, const char *alias,
@@ -76,7 +76,7 @@ static void put_left(const jf_Type *t, unsigned quals, unsigned style, jf_Buf *o
         put_left(to, t->quals, style, out);
         jf_buf_text(out, to->kind == JF_ARRAY || to->kind == JF_FUNC ? "(*" : " *");
         if (q)
-            put_quals(quals, out);
+            put_quals(quals, true, out);
         break;
     }
     case JF_ARRAY:
@@ -91,9 +91,9 @@ static void put_left(const jf_Type *t, unsigned quals, unsigned style, jf_Buf *o
                       (unsigned long long)t->size);
         break;
     default:
-        put_base(t, out);
         if (q)
-            put_quals(quals, out);
+            put_quals(quals, false, out);
+        put_base(t, out);
     }
 }
 
