@@ -361,7 +361,7 @@ def test_help_and_signature(lib):
     assert str(inspect.signature(lib.answer)) == "()"
     assert str(inspect.signature(lib.sum10)).startswith("(p0, p1,")
     assert f.__doc__.startswith(
-        "double mix(int a, double b, char const *s, point p, float f, int64_t last)"
+        "double mix(int a, double b, const char *s, point p, float f, int64_t last)"
     ), f.__doc__
     assert lib.get_add.__doc__.startswith("int(*get_add(void))(int, int)"), lib.get_add.__doc__
     assert "double mix(int a" in pydoc.plain(pydoc.render_doc(f))
