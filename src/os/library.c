@@ -59,8 +59,8 @@ static bool is_file_name(const char *name)
     return so && (so[3] == 0 || so[3] == '.');
 }
 
-/* The names behind the first: `*found` owned by the caller when NULL is not
- * returned. */
+/* The names behind the first. `found` receives the one that was opened; `failed`
+ * in either buffer says that memory ran out, so that names may be missing. */
 static void *search(const char *name, int flags, jf_Buf *tried, jf_Buf *found)
 {
     bool file = is_file_name(name);
@@ -83,6 +83,7 @@ static void *search(const char *name, int flags, jf_Buf *tried, jf_Buf *found)
     if (!h && !base.failed)
         jf_buf_printf(tried, "%sno other %s.* in the linker's cache or in %s",
                       tried->n ? "; " : "", base.p, jf_search_where());
+    tried->failed |= base.failed || list.failed;
     jf_found_free(&list);
     jf_buf_free(&base);
     return h;
@@ -106,14 +107,14 @@ jf_Status jf_os_lib_open(const char *name, int flags, jf_OsLib **lib, jf_Diag *d
         h = search(name, flags, &tried, &found);
     if (h && found.p && !found.failed) {
         st = make(h, false, found.p, lib, d);
-    } else if (h || !first) {
+    } else if (h || !first || tried.failed) {
         if (h)
             dlclose(h);
         st = jf_diag_set(d, JF_NOMEM, "out of memory");
     } else {
         st = jf_diag_set(d, JF_SYSTEM, "cannot load library '%s': %s",
                          name ? name : "<the program>", first);
-        if (tried.n && !tried.failed)
+        if (tried.n)
             jf_diag_hint(d, "also tried: %s", tried.p);
     }
     jf_free(first);

@@ -31,15 +31,19 @@ static bool append(jf_Found *list, const char *dir, size_t dir_n, const char *na
     if (list->n == list->cap) {
         uint32_t cap = list->cap ? list->cap * 2 : 8;
         char **p = jf_realloc(list->names, cap * sizeof *p);
-        if (!p)
+        if (!p) {
+            list->failed = true;
             return false;
+        }
         list->names = p;
         list->cap = cap;
     }
     size_t n = strlen(name), slash = dir_n ? 1 : 0;
     char *s = jf_alloc(dir_n + slash + n + 1);
-    if (!s)
+    if (!s) {
+        list->failed = true;
         return false;
+    }
     memcpy(s, dir, dir_n);
     if (slash)
         s[dir_n] = '/';
@@ -167,6 +171,7 @@ void jf_search_cache(const char *base, jf_Found *list)
     if (fstat(fd, &st) == 0 && st.st_size > 0 && st.st_size < 64 << 20) {
         size_t n = (size_t)st.st_size, got = 0;
         char *bytes = jf_alloc(n);
+        list->failed |= !bytes;
         while (bytes && got < n) {
             ssize_t r = read(fd, bytes + got, n - got);
             if (r <= 0)

@@ -9,12 +9,13 @@
 typedef struct jf_Found {
     char **names; /* owned, each owned */
     uint32_t n, cap;
+    bool failed; /* memory ran out: names are missing */
 } jf_Found;
 
-#define JF_FOUND_INIT {0, 0, 0}
+#define JF_FOUND_INIT {0, 0, 0, false}
 
 /* Append what is called `base` ("libz.so") or `base` and a version
- * ("libz.so.1.2"); failures of any kind append nothing. */
+ * ("libz.so.1.2"). What cannot be read or makes no sense appends nothing. */
 void jf_search_cache(const char *base, jf_Found *list);
 void jf_search_directories(const char *base, jf_Found *list);
 /* The same over the bytes of a cache, for tests. */
