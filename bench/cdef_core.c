@@ -35,7 +35,8 @@ static double once(jf_Universe *u, const jf_Buf *text, double *free_ms)
     double start = now_ms();
     jf_Scope *s = jf_scope_new(u);
     jf_Diag d = JF_DIAG_INIT;
-    if (!s || jf_cdef(s, text->p, text->n, NULL, &d) != JF_OK) {
+    jf_CdefOptions o = {.terminated = text->n > 0};
+    if (!s || jf_cdef(s, text->p, text->n, &o, &d) != JF_OK) {
         fprintf(stderr, "cdef_core: %s\n", d.message ? d.message : "out of memory");
         exit(1);
     }
@@ -58,8 +59,8 @@ static void measure(int n, int runs)
     }
     printf("%6d structs and functions  %7.1f kB  %8.3f ms  %6.2f us/kB  freed in "
            "%.3f ms\n",
-           n, (double)text.n / 1e3, best, best * 1e6 / (double)(text.n ? text.n : 1),
-           best_free);
+           n, (double)text.n / 1e3, best,
+           best * 1e6 / (double)(text.n ? text.n : 1), best_free);
     jf_buf_free(&text);
     jf_universe_free(u);
 }

@@ -139,7 +139,7 @@ jiffi_Status jiffi_error_status(const jiffi_Session *s)
 
 jiffi_Status jiffi_cdef_file(jiffi_Session *s, const char *text, const char *file)
 {
-    jf_CdefOptions o = {.file = file};
+    jf_CdefOptions o = {.file = file, .terminated = true};
     return done(s, jf_cdef(s->scope, text, strlen(text), &o, fresh(s)));
 }
 

@@ -327,6 +327,7 @@ PyObject *jpy_ffi_cdef(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
     }
     jf_CdefOptions options = {
         .file = "<cdef source string>", .line = 1, .dots_ok = true};
+    options.terminated = true;
     options.gil = ffi->gil;
     int override = a[1] ? PyObject_IsTrue(a[1]) : 0;
     if (override < 0 || read_pack(a[2], a[3], &options) < 0 ||
@@ -342,7 +343,7 @@ PyObject *jpy_ffi_cdef(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
 
 int jpy_ffi_declare(FFIObject *ffi, const char *text)
 {
-    jf_CdefOptions options = {.gil = ffi->gil};
+    jf_CdefOptions options = {.gil = ffi->gil, .terminated = true};
     return ffi_declare(ffi, text, (Py_ssize_t)strlen(text), &options);
 }
 

@@ -350,22 +350,35 @@ static void lex_punct(jf_Lex *lx, jf_Tok *t)
 
 void jf_lex_next(jf_Lex *lx, jf_Tok *t)
 {
+    const char *p = lx->at;
     t->name = NULL;
-    if (JF_UNLIKELY(!skip_blanks(lx, t))) {
-        t->line = lx->line;
-        return;
+    while (class_at(p) == C_BLANK)
+        p++;
+    lx->at = p;
+    if (class_at(p) == C_NEWLINE || *p == '/') {
+        if (JF_UNLIKELY(!skip_blanks(lx, t))) {
+            t->line = lx->line;
+            return;
+        }
+        p = lx->at;
     }
-    t->at = lx->at;
+    unsigned c = class_at(p);
+    t->at = p;
     t->line = lx->line;
     t->first = lx->first;
     lx->first = false;
-    switch (class_at(lx->at)) {
-    case C_WORD:
+    /* By hand before the switch: these two are nearly all there is. */
+    if (c == C_WORD) {
+        lex_word(lx, t);
+        return;
+    }
+    if (c == C_PUNCT) {
+        lex_punct(lx, t);
+        return;
+    }
+    switch (c) {
     case C_HIGH:
         lex_word(lx, t);
-        break;
-    case C_PUNCT:
-        lex_punct(lx, t);
         break;
     case C_DIGIT:
         lex_number(lx, t);

@@ -149,7 +149,7 @@ static void names_grow(jf_Names *t, uint32_t n)
 void jf_names_reserve(jf_Names *t, size_t more)
 {
     uint32_t n = t->n_buckets;
-    while (n < t->n + more && n < 1u << 20)
+    while (n / 2 < t->n + more && n < 1u << 20)
         n *= 2;
     if (n > t->n_buckets)
         names_grow(t, n);
@@ -227,7 +227,7 @@ jf_Name *jf_names_intern_hashed(jf_Names *t, const char *s, size_t n, uint32_t h
     m->token = JF_TK_NAME;
     m->older = t->newest;
     t->newest = m;
-    if (t->n >= t->n_buckets)
+    if (t->n >= t->n_buckets / 2)
         names_grow(t, t->n_buckets * 2);
     name_link(t, m);
     return m;

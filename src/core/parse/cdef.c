@@ -285,6 +285,7 @@ static void extern_block(Parser *p)
 
 static void external(Parser *p)
 {
+    uint32_t held = p->n_held, done = p->n_done;
     switch (p->tok.kind) {
     case JF_TK_SEMI:
         jf_parse_next(p);
@@ -311,6 +312,10 @@ static void external(Parser *p)
         declaration(p);
     }
     jf_arena_reset(&p->scratch, p->scratch_mark);
+    /* What is still of use is held by a symbol; members are held when the text
+     * is done. */
+    while (p->n_done == done && p->n_held > held)
+        jf_type_unref(p->u, p->held[--p->n_held]);
 }
 
 /* --- a text --------------------------------------------------------------- */
@@ -392,6 +397,7 @@ static void parser_free(Parser *p)
     jf_free(p->fields);
     jf_free(p->stamps);
     jf_free(p->items);
+    jf_free(p->own);
     jf_arena_free(&p->scratch);
     jf_arena_free(&p->whole);
 }
@@ -403,10 +409,17 @@ static jf_Status run(Parser *p, const char *text, size_t n,
 {
     if (n > UINT32_MAX / 2)
         return jf_diag_set(p->diag, JF_UNSUPPORTED, "a text of more than 2 GB");
-    p->text = n < room_size ? room : jf_alloc(n + 1);
-    if (!p->text)
-        return jf_diag_set(p->diag, JF_NOMEM, "out of memory");
-    p->text_size = jf_lex_splice(p->text, text, n);
+    p->text_size = n;
+    if (p->in_place && !memchr(text, '\\', n)) {
+        p->text = text;
+    } else {
+        char *copy = n < room_size ? room : jf_alloc(n + 1);
+        p->own = copy == room ? NULL : copy;
+        if (!copy)
+            return jf_diag_set(p->diag, JF_NOMEM, "out of memory");
+        p->text_size = jf_lex_splice(copy, text, n);
+        p->text = copy;
+    }
     p->tok.at = p->text;
     jf_lex_init(&p->lx, &p->scope->names, p->text, p->text_size, p->first_line);
     enum { FIRST_SCRATCH = 2048 };
@@ -422,13 +435,6 @@ static jf_Status run(Parser *p, const char *text, size_t n,
     return st;
 }
 
-static void run_end(Parser *p, const char *room)
-{
-    if (p->text != room)
-        jf_free(p->text);
-    parser_free(p);
-}
-
 jf_Status jf_cdef(jf_Scope *s, const char *text, size_t n,
                   const jf_CdefOptions *options, jf_Diag *d)
 {
@@ -441,10 +447,13 @@ jf_Status jf_cdef(jf_Scope *s, const char *text, size_t n,
     p.pack = p.pack_default = o->pack;
     p.packed_all = o->packed;
     p.gil = o->gil;
-    enum { BYTES_PER_NAME = 48 }; /* of a typical header, to size the table */
+    p.in_place = o->terminated;
+    /* of typical headers, to size the tables */
+    enum { BYTES_PER_NAME = 48, BYTES_PER_TYPE = 64 };
     jf_names_reserve(&s->names, n / BYTES_PER_NAME);
+    jf_universe_reserve(p.u, n / BYTES_PER_TYPE);
     jf_Status st = run(&p, text, n, cdef_body, NULL, room, sizeof room);
-    run_end(&p, room);
+    parser_free(&p);
     return st;
 }
 
@@ -463,6 +472,6 @@ jf_Status jf_parse_type(jf_Scope *s, const char *text, size_t n, jf_Type **type,
         if (!p.made_types) /* nothing new but words: forget them */
             jf_scope_rollback(&p);
     }
-    run_end(&p, room);
+    parser_free(&p);
     return st;
 }

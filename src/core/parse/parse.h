@@ -67,6 +67,7 @@ typedef struct jf_CdefOptions {
     uint8_t gil;        /* jf_Gil for every function without its own */
     bool dots_ok;       /* `...;`, `[...]`, `= ...` are meant for API mode and
                            accepted; they are always parsed and kept */
+    bool terminated;    /* text[n] is a NUL: it need not be copied */
 } jf_CdefOptions;
 
 jf_Scope *jf_scope_new(jf_Universe *u); /* NULL: memory */

@@ -138,7 +138,9 @@ typedef struct Stamp {
 
 typedef struct Parser {
     jmp_buf out;            /* see jf_parse_fail */
-    char *text;             /* owned copy of the text, spliced */
+    const char *text;       /* spliced; NUL-terminated */
+    char *own;              /* a copy of it, if it was long; owned */
+    bool in_place;          /* the caller's text may serve as it is */
     size_t text_size;
     jf_Scope *scope;
     jf_Group *group;

@@ -277,10 +277,14 @@ static jf_Type *tagged(Parser *p, jf_Kind kind, jf_Name *tag, bool *fresh)
     *fresh = !t;
     if (t)
         return t;
-    t = kind == JF_ENUM ? jf_type_enum(p->group, tag->text, tag->n)
-                        : jf_type_record(p->group, kind, tag->text, tag->n);
+    t = kind == JF_ENUM ? jf_type_enum(p->group, NULL, 0)
+                        : jf_type_record(p->group, kind, NULL, 0);
     if (!t)
         jf_parse_nomem(p);
+    if (kind == JF_ENUM) /* names live as long as the group */
+        t->u.en->tag = tag->text;
+    else
+        t->u.rec->tag = tag->text;
     p->made_types = true;
     jf_scope_set_tag(p, name, t);
     return t;

@@ -98,7 +98,6 @@ static void type_free(jf_Universe *u, jf_Type *t)
             u->hooks.drop_code(u->hooks.ctx, t);
         if (t->u.func->plan && u->hooks.drop_plan)
             u->hooks.drop_plan(t->u.func->plan);
-        jf_free(t->u.func);
     }
     jf_free(t);
 }
@@ -165,9 +164,8 @@ static bool key_equals(const Key *k, const jf_Type *t)
             !memcmp(t->u.func->params, k->params, k->n * sizeof *k->params));
 }
 
-static void buckets_grow(jf_Universe *u)
+static void buckets_grow(jf_Universe *u, uint32_t n)
 {
-    uint32_t n = u->n_buckets * 2;
     jf_Type **b = jf_calloc(n * sizeof *b);
     if (!b)
         return; /* longer chains, nothing worse */
@@ -180,6 +178,15 @@ static void buckets_grow(jf_Universe *u)
     jf_free(u->buckets);
     u->buckets = b;
     u->n_buckets = n;
+}
+
+void jf_universe_reserve(jf_Universe *u, size_t more)
+{
+    uint32_t n = u->n_buckets;
+    while (n < u->n_types + more && n < 1u << 20)
+        n *= 2;
+    if (n > u->n_buckets)
+        buckets_grow(u, n);
 }
 
 static void unlink_type(jf_Universe *u, jf_Type *t)
@@ -207,16 +214,20 @@ static jf_Type *component(const jf_Type *t, uint32_t i)
     return t->u.func->params[i - 2];
 }
 
-static bool fill_func(jf_Type *t, const Key *k)
+/* A record with what only functions have in the same block. */
+static jf_Type *type_alloc(const Key *k)
 {
-    size_t bytes = sizeof(jf_FuncInfo) + k->n * sizeof(jf_Type *);
-    t->u.func = jf_calloc(bytes);
-    if (!t->u.func)
-        return false;
+    if (k->kind != JF_FUNC)
+        return jf_calloc(sizeof(jf_Type));
+    size_t more = sizeof(jf_FuncInfo) + k->n * sizeof(jf_Type *);
+    jf_Type *t = jf_calloc(sizeof(jf_Type) + more);
+    if (!t)
+        return NULL;
+    t->u.func = (jf_FuncInfo *)(t + 1);
     t->u.func->n_params = k->n;
     if (k->n)
         memcpy(t->u.func->params, k->params, k->n * sizeof(jf_Type *));
-    return true;
+    return t;
 }
 
 /* Sizes that follow from the components; records may still be unknown. */
@@ -262,7 +273,7 @@ static jf_Type *intern(jf_Universe *u, const Key *k)
     for (jf_Type *t = u->buckets[h & (u->n_buckets - 1)]; t; t = t->chain)
         if (t->hash == h && key_equals(k, t))
             return jf_type_ref(t);
-    jf_Type *t = jf_calloc(sizeof *t);
+    jf_Type *t = type_alloc(k);
     if (!t)
         return NULL;
     t->kind = (uint8_t)k->kind;
@@ -273,10 +284,6 @@ static jf_Type *intern(jf_Universe *u, const Key *k)
     t->length = k->length;
     t->hash = h;
     t->canon = t;
-    if (k->kind == JF_FUNC && !fill_func(t, k)) {
-        jf_free(t);
-        return NULL;
-    }
     fill_size(u, t);
     fill_depth(t, k);
     jf_Type *canon = canon_of(u, t); /* a reference, or t itself */
@@ -290,7 +297,7 @@ static jf_Type *intern(jf_Universe *u, const Key *k)
         jf_type_ref(k->params[i]);
     t->refs = 1;
     if (u->n_types >= u->n_buckets)
-        buckets_grow(u);
+        buckets_grow(u, u->n_buckets * 2);
     t->chain = u->buckets[h & (u->n_buckets - 1)];
     u->buckets[h & (u->n_buckets - 1)] = t;
     u->n_types++;
@@ -480,9 +487,10 @@ void jf_group_rollback(jf_Group *g, jf_GroupMark m)
 
 /* --- records -------------------------------------------------------------------- */
 
-static jf_Type *member_new(jf_Group *g, jf_Kind kind)
+/* `more`: bytes for what belongs to it, behind it. */
+static jf_Type *member_new(jf_Group *g, jf_Kind kind, size_t more)
 {
-    jf_Type *t = jf_arena_calloc(&g->arena, sizeof *t);
+    jf_Type *t = jf_arena_calloc(&g->arena, sizeof *t + more);
     if (!t)
         return NULL;
     t->kind = (uint8_t)kind;
@@ -503,9 +511,9 @@ static void member_link(jf_Group *g, jf_Type *t)
 jf_Type *jf_type_record(jf_Group *g, jf_Kind kind, const char *tag, size_t n)
 {
     JF_ASSERT(kind == JF_STRUCT || kind == JF_UNION);
-    jf_Type *t = member_new(g, kind);
-    jf_Record *r = jf_arena_calloc(&g->arena, sizeof *r);
-    if (!t || !r || (tag && !(r->tag = jf_arena_strndup(&g->arena, tag, n))))
+    jf_Type *t = member_new(g, kind, sizeof(jf_Record));
+    jf_Record *r = (jf_Record *)(t + 1);
+    if (!t || (tag && !(r->tag = jf_arena_strndup(&g->arena, tag, n))))
         return NULL;
     t->u.rec = r;
     member_link(g, t);
@@ -514,9 +522,9 @@ jf_Type *jf_type_record(jf_Group *g, jf_Kind kind, const char *tag, size_t n)
 
 jf_Type *jf_type_enum(jf_Group *g, const char *tag, size_t n)
 {
-    jf_Type *t = member_new(g, JF_ENUM);
-    jf_EnumInfo *e = jf_arena_calloc(&g->arena, sizeof *e);
-    if (!t || !e || (tag && !(e->tag = jf_arena_strndup(&g->arena, tag, n))))
+    jf_Type *t = member_new(g, JF_ENUM, sizeof(jf_EnumInfo));
+    jf_EnumInfo *e = (jf_EnumInfo *)(t + 1);
+    if (!t || (tag && !(e->tag = jf_arena_strndup(&g->arena, tag, n))))
         return NULL;
     t->u.en = e;
     member_link(g, t);

@@ -50,6 +50,9 @@ jf_Universe *jf_universe_new(const jf_Target *target);
  * that were leaked are freed all the same. */
 void jf_universe_free(jf_Universe *u);
 
+/* Make the table wide enough for `more` types, if memory allows. */
+void jf_universe_reserve(jf_Universe *u, size_t more);
+
 /* --- groups ------------------------------------------------------------- */
 
 struct jf_Group {
