@@ -3,7 +3,7 @@
  * Library functions as real builtins, function pointers as callables, and the
  * code that both share per signature. Knows nothing of single arguments.
  *
- * A builtin's ml_meth is first one of three C functions that make the code and
+ * A builtin's ml_meth is first one of two C functions that make the code and
  * put the code's address in their own place: CPython reads ml_meth at every call
  * (also in its specialised instructions), so that the second call goes straight
  * to machine code.
@@ -31,28 +31,16 @@ int jpy_arity_flags(const jf_Type *fn)
 {
     if (fn->flags & JF_T_VARIADIC)
         return METH_FASTCALL;
-    switch (fn->u.func->n_params) {
-    case 0:
-        return METH_NOARGS;
-    case 1:
-        return METH_O;
-    default:
-        return METH_FASTCALL;
-    }
+    /* METH_NOARGS has no specialised instruction, METH_FASTCALL has one. */
+    return fn->u.func->n_params == 1 ? METH_O : METH_FASTCALL;
 }
 
 static PyCFunction slots_entry(const jf_Type *fn)
 {
     if (fn->flags & JF_T_VARIADIC)
         return as_method(jpy_variadic_fast);
-    switch (jpy_arity_flags(fn)) {
-    case METH_NOARGS:
-        return jpy_slots_noargs;
-    case METH_O:
-        return jpy_slots_one;
-    default:
-        return as_method(jpy_slots_fast);
-    }
+    return jpy_arity_flags(fn) == METH_O ? jpy_slots_one
+                                         : as_method(jpy_slots_fast);
 }
 
 HostCode *jpy_host_code(State *st, jf_Type *fn, uint8_t gil)
@@ -109,12 +97,6 @@ static PyCFunction first_call(PyObject *self)
         f->def.ml_meth = f->code->entry;
     }
     return f->code->entry;
-}
-
-static PyObject *first_noargs(PyObject *self, PyObject *unused)
-{
-    PyCFunction entry = first_call(self);
-    return entry ? entry(self, unused) : NULL;
 }
 
 static PyObject *first_one(PyObject *self, PyObject *arg)
@@ -184,9 +166,7 @@ static FunctionInfo *info_new(FFIObject *ffi, PyObject *handle,
     f->def.ml_name = f->text;
     f->def.ml_doc = doc;
     f->def.ml_flags = jpy_arity_flags(f->fn);
-    f->def.ml_meth = f->def.ml_flags == METH_NOARGS ? first_noargs
-                     : f->def.ml_flags == METH_O    ? first_one
-                                                    : as_method(first_fast);
+    f->def.ml_meth = f->def.ml_flags == METH_O ? first_one : as_method(first_fast);
     return f;
 }
 
@@ -260,14 +240,12 @@ PyObject *jpy_call_cdata(CDataObject *fn, PyObject *args, PyObject *kwargs)
     const jf_Type *type = ct->type->to;
     Py_ssize_t n = PyTuple_GET_SIZE(args);
     int flags = jpy_arity_flags(type);
-    if (flags != METH_FASTCALL && n != (flags == METH_O))
+    if (flags == METH_O && n != 1)
         return jpy_arity_error(fn, n);
     HostCode *code = pointer_code(fn);
     if (!code)
         return NULL;
     PyObject *self = (PyObject *)fn;
-    if (flags == METH_NOARGS)
-        return code->entry(self, NULL);
     if (flags == METH_O)
         return code->entry(self, PyTuple_GET_ITEM(args, 0));
     return call_fast(code->entry, self, &PyTuple_GET_ITEM(args, 0), n);

@@ -99,8 +99,53 @@ size_t jpy_signature_param(const char *doc, uint32_t i, const char **name);
 
 /* The code for calling `fn`, made at first need; NULL with an exception. */
 HostCode *jpy_host_code(State *st, jf_Type *fn, uint8_t gil);
-/* How a builtin of this type is called: METH_NOARGS, METH_O or METH_FASTCALL. */
+/* How a builtin of this type is called: METH_O or METH_FASTCALL. */
 int jpy_arity_flags(const jf_Type *fn);
+
+/* --- gil.c --------------------------------------------------------------------------- */
+
+/* Where the thread keeps the state that its call has put aside, from the thread
+ * pointer. False: emitted code cannot get there and calls the two below. */
+bool jpy_gil_slot(int32_t *offset);
+/* Around a call: PyEval_SaveThread and PyEval_RestoreThread, and callbacks know. */
+PyThreadState *jpy_gil_let_go(void);
+void jpy_gil_take(PyThreadState *thread);
+
+/* Around a callback, whichever thread it comes from. */
+typedef struct Gil {
+    PyGILState_STATE state;
+    enum { GIL_HELD, GIL_TAKEN, GIL_ENSURED } way;
+} Gil;
+
+extern _Thread_local PyThreadState *jpy_put_aside JF_STATIC_TLS;
+
+/* False: Python is gone. */
+static inline bool jpy_gil_enter(Gil *g)
+{
+    PyThreadState *mine = jpy_put_aside;
+    if (jpy_thread_holds_gil(mine)) {
+        g->way = GIL_HELD;
+        return true;
+    }
+    if (!Py_IsInitialized())
+        return false;
+    if (mine) {
+        g->way = GIL_TAKEN;
+        jpy_gil_take(mine);
+    } else {
+        g->way = GIL_ENSURED;
+        g->state = PyGILState_Ensure();
+    }
+    return true;
+}
+
+static inline void jpy_gil_leave(const Gil *g)
+{
+    if (g->way == GIL_TAKEN)
+        jpy_gil_let_go();
+    else if (g->way == GIL_ENSURED)
+        PyGILState_Release(g->state);
+}
 
 /* --- call_slots.c -------------------------------------------------------------------- */
 
@@ -124,7 +169,6 @@ PyObject *jpy_null_error(CDataObject *fn);
 void jpy_call_block(const jf_Call *call, CDataObject *fn, uint8_t gil, void *block,
                     void *ret);
 /* Everything through memory: what builtins do where there is no machine code. */
-PyObject *jpy_slots_noargs(PyObject *self, PyObject *unused);
 PyObject *jpy_slots_one(PyObject *self, PyObject *arg);
 PyObject *jpy_slots_fast(PyObject *self, PyObject *const *args, Py_ssize_t n);
 

@@ -95,7 +95,8 @@ static void box_int(Maker *m, bool is_unsigned64)
     uint32_t big = jf_recipe_label(r);
     uintptr_t zero;
     unsigned shift;
-    if (small_ints(&zero, &shift)) {
+    bool small = small_ints(&zero, &shift);
+    if (small) {
         uint64_t below = is_unsigned64 ? 0 : 5;
         jf_lea(r, JF_T1, JF_T0, (int32_t)below);
         jf_branch(r, JF_T1, JF_A, JF_NOREG, 256 + below, big);
@@ -112,6 +113,7 @@ static void box_int(Maker *m, bool is_unsigned64)
     jf_arg(r, 0, JF_T0, 0);
     jf_helper(r, JF_T0,
               is_unsigned64 ? HELPER(PyLong_FromUnsignedLong)
+              : small       ? HELPER(jpy_long_big)
                             : HELPER(PyLong_FromLong));
 }
 
@@ -192,6 +194,29 @@ static void load_target(Maker *m)
     jf_op(r, JF_OP_HOT);
 }
 
+/* The GIL: as jpy_gil_let_go and jpy_gil_take do it, with one call less each. */
+static void let_go(Maker *m)
+{
+    jf_Recipe *r = &m->r;
+    if (!m->fast_gil) {
+        jf_helper(r, JF_R2, HELPER(jpy_gil_let_go));
+        return;
+    }
+    jf_helper(r, JF_R2, HELPER(PyEval_SaveThread));
+    jf_store(r, JF_THREAD, m->gil_at, JF_R2, 8);
+}
+
+static void take(Maker *m)
+{
+    jf_Recipe *r = &m->r;
+    if (m->fast_gil)
+        jf_recipe_put(r, JF_INS(.op = JF_OP_STORE, .a = JF_THREAD, .b = JF_NOREG,
+                                .off = m->gil_at, .w = 8));
+    jf_arg(r, 0, JF_R2, 0);
+    jf_helper(r, JF_NOREG,
+              m->fast_gil ? HELPER(PyEval_RestoreThread) : HELPER(jpy_gil_take));
+}
+
 /* `lone`: in the copy for temporaries, where the target lies in the frame. */
 static void foreign(Maker *m, bool lone)
 {
@@ -199,7 +224,7 @@ static void foreign(Maker *m, bool lone)
     if (!lone)
         load_target(m);
     if (m->release)
-        jf_helper(r, JF_R2, HELPER(PyEval_SaveThread));
+        let_go(m);
     if (m->fast_errno)
         copy_word(m, m->errno_at, m->saved_at);
     else
@@ -229,10 +254,8 @@ static void after(Maker *m, bool lone)
         copy_word(m, m->saved_at, m->errno_at);
     else
         jf_helper(r, JF_NOREG, HELPER(jf_os_errno_save));
-    if (m->release) {
-        jf_arg(r, 0, JF_R2, 0);
-        jf_helper(r, JF_NOREG, HELPER(PyEval_RestoreThread));
-    }
+    if (m->release)
+        take(m);
     if (lone)
         free_temps(m);
     if (m->lone || !m->has_temps)
@@ -399,6 +422,7 @@ int jpy_thunk(State *st, jf_Type *fn, uint8_t gil, jf_Code **code)
     jf_Status s = jf_plan_of(st->universe, fn, &m.plan, &d);
     if (s == JF_OK && lay_frame(&m)) {
         m.fast_errno = jf_os_errno_offsets(&m.errno_at, &m.saved_at);
+        m.fast_gil = jpy_gil_slot(&m.gil_at);
         make(&m);
         s = compile(&m, code, &d);
     }

@@ -17,6 +17,8 @@ typedef struct Maker {
     bool release;               /* let go of the GIL around the call */
     bool fast_errno;            /* errno is within reach of machine code */
     int32_t errno_at, saved_at; /* from THREAD, if fast_errno */
+    bool fast_gil;              /* so is where the thread state is put aside */
+    int32_t gil_at;             /* from THREAD, if fast_gil */
     const void *shared;         /* type object in R3; NULL: none */
     bool has_temps;
     bool lone;            /* METH_O and a pointer: temporaries are rare and known

@@ -165,11 +165,13 @@ static void arg_float(Maker *m, uint32_t i, int size)
     jf_placef(r, (int)i, JF_F0);
 }
 
-/* T1 = data of the object if it is a plain cdata of exactly this type. */
-static void load_cdata(Maker *m, jf_Reg object, const jf_Type *t, uint32_t other)
+/* T1 = data of the object if it is a cdata of exactly this type, and of this class
+ * of the two that cdata have. */
+static void load_cdata(Maker *m, jf_Reg object, const PyTypeObject *class,
+                       const jf_Type *t, uint32_t other)
 {
     jf_Recipe *r = &m->r;
-    branch_type(m, object, JF_NE, m->st->cdata_type, other);
+    branch_type(m, object, JF_NE, class, other);
     jf_load(r, JF_T1, object, offsetof(CDataObject, ctype), 8, false);
     jf_branchm(r, JF_T1, offsetof(CTypeObject, type), JF_NE, JF_NOREG,
                jpy_address(t->canon), other);
@@ -205,21 +207,24 @@ static void arg_pointer(Maker *m, uint32_t i, const jf_Type *t)
 {
     jf_Recipe *r = &m->r;
     uint32_t place = jf_recipe_label(r), other = jf_recipe_label(r);
-    uint32_t slow = jf_recipe_label(r);
+    uint32_t ext = jf_recipe_label(r), slow = jf_recipe_label(r);
     jf_Reg object = load_object(m, i);
     bool bytes = takes_bytes(t);
     if (bytes) {
         branch_type(m, object, JF_NE, &PyBytes_Type, other);
         jf_lea(r, JF_T1, object, offsetof(PyBytesObject, ob_sval));
     } else {
-        load_cdata(m, object, t, slow);
+        load_cdata(m, object, m->st->cdata_type, t, ext);
     }
     jf_op(r, JF_OP_COLD);
     jf_label(r, other);
     if (bytes) {
-        load_cdata(m, object, t, slow);
+        load_cdata(m, object, m->st->cdata_type, t, ext);
         jf_jump(r, place);
     }
+    jf_label(r, ext);
+    load_cdata(m, object, m->st->cdata_ext_type, t, slow);
+    jf_jump(r, place);
     jf_label(r, slow);
     if (m->lone)
         jf_recipe_put(r, JF_INS(.op = JF_OP_STORE, .a = JF_FRAME, .b = JF_NOREG,
@@ -239,9 +244,13 @@ static void arg_record(Maker *m, uint32_t i, const jf_Type *t)
 {
     jf_Recipe *r = &m->r;
     uint32_t place = jf_recipe_label(r), other = jf_recipe_label(r);
+    uint32_t ext = jf_recipe_label(r);
     jf_Reg object = load_object(m, i);
-    load_cdata(m, object, t, other);
+    load_cdata(m, object, m->st->cdata_type, t, ext);
     jf_op(r, JF_OP_COLD);
+    jf_label(r, ext);
+    load_cdata(m, object, m->st->cdata_ext_type, t, other);
+    jf_branch(r, JF_T1, JF_NE, JF_NOREG, 0, place);
     jf_label(r, other);
     convert(m, object, i);
     jf_lea(r, JF_T1, JF_FRAME, m->cell);

@@ -194,12 +194,12 @@ void jpy_call_block(const jf_Call *call, CDataObject *fn, uint8_t gil, void *blo
                     void *ret)
 {
     void *target = fn->data;
-    PyThreadState *thread = gil == JF_GIL_HOLD ? NULL : PyEval_SaveThread();
+    PyThreadState *thread = gil == JF_GIL_HOLD ? NULL : jpy_gil_let_go();
     jf_os_errno_restore();
     jf_call(call, target, block, ret);
     jf_os_errno_save();
     if (thread)
-        PyEval_RestoreThread(thread);
+        jpy_gil_take(thread);
 }
 
 /* The slots path of this signature, made once. */
@@ -255,12 +255,6 @@ done:
     if (block != small)
         PyMem_Free(block);
     return result;
-}
-
-PyObject *jpy_slots_noargs(PyObject *self, PyObject *unused)
-{
-    (void)unused;
-    return jpy_slots_fast(self, NULL, 0);
 }
 
 PyObject *jpy_slots_one(PyObject *self, PyObject *arg)

@@ -7,6 +7,7 @@
  */
 #include "python/call.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum { FEW_ARGS = 8 };
@@ -16,9 +17,12 @@ typedef struct Callback {
     PyObject *callable;               /* owned */
     PyObject *onerror;                /* owned; NULL: none */
     PyObject *ctypes;                 /* tuple: result, parameters */
+    uint8_t *codes;                   /* owned: Code of each parameter */
     jf_Callback *cb;                  /* owned */
     char *error;     /* owned: the result C gets after an exception */
     Py_ssize_t size; /* bytes of the result; 0: void */
+    uint8_t code;    /* Code of the result */
+    int saved;       /* from errno to the saved errno, in ints; 0: unknown */
 } Callback;
 
 /* --- the object -------------------------------------------------------------------- */
@@ -50,6 +54,7 @@ static void callback_dealloc(PyObject *self)
     Py_XDECREF(c->ctypes);
     Py_XDECREF((PyObject *)c->ctype);
     jf_free(c->error);
+    jf_free(c->codes);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -83,14 +88,10 @@ static CTypeObject *param_ctype(Callback *c, uint32_t i)
 
 /* The value at `p` as an object of its own: records are copied, C's are gone when
  * the callback returns. */
-static PyObject *value_at(CTypeObject *ct, char *p)
+static PyObject *value_at(Callback *c, uint32_t i, char *p)
 {
+    CTypeObject *ct = param_ctype(c, i);
     switch (ct->code) {
-    case V_I32: {
-        int32_t v;
-        memcpy(&v, p, sizeof v);
-        return PyLong_FromLong(v);
-    }
     case V_F64: {
         double v;
         memcpy(&v, p, sizeof v);
@@ -110,16 +111,9 @@ static PyObject *value_at(CTypeObject *ct, char *p)
 }
 
 /* What the callable returned into `ret`. A void function may return None only. */
-static int put_result(Callback *c, char *ret, PyObject *value)
+static int put_value(Callback *c, char *ret, PyObject *value)
 {
     CTypeObject *ct = (CTypeObject *)PyTuple_GET_ITEM(c->ctypes, 0);
-    Py_ssize_t small;
-    if (ct->code == V_I32 && PyLong_CheckExact(value) &&
-        jpy_long_small(value, &small)) {
-        int32_t v = (int32_t)small; /* 30 bits */
-        memcpy(ret, &v, sizeof v);
-        return 0;
-    }
     if (ct->type->kind != JF_VOID)
         return jpy_from_object(ct, ret, value);
     if (value == Py_None)
@@ -127,6 +121,17 @@ static int put_result(Callback *c, char *ret, PyObject *value)
     PyErr_Format(PyExc_TypeError,
                  "callback with the return type 'void' must return None");
     return -1;
+}
+
+static inline int put_result(Callback *c, char *ret, PyObject *value)
+{
+    Py_ssize_t small;
+    if (c->code != V_I32 || !PyLong_CheckExact(value) ||
+        !jpy_long_small(value, &small))
+        return put_value(c, ret, value);
+    int32_t v = (int32_t)small; /* 30 bits */
+    memcpy(ret, &v, sizeof v);
+    return 0;
 }
 
 /* --- exceptions ------------------------------------------------------------------------- */
@@ -191,6 +196,24 @@ static void callback_failed(Callback *c, char *ret, bool converting)
 
 /* --- C calls -------------------------------------------------------------------------------- */
 
+/* The usual kinds without a look at their ctypes. */
+static inline PyObject *argument(Callback *c, uint32_t i, char *p)
+{
+    if (c->codes[i] != V_I32)
+        return value_at(c, i, p);
+    int32_t v;
+    memcpy(&v, p, sizeof v);
+    return v >= -5 && v <= 256 ? PyLong_FromLong(v) : jpy_long_big(v);
+}
+
+/* PyObject_Vectorcall; Python functions without its checks of what C returns. */
+static inline PyObject *call(PyObject *f, PyObject *const *args, size_t n)
+{
+    return PyFunction_Check(f)
+               ? ((PyFunctionObject *)f)->vectorcall(f, args, n, NULL)
+               : PyObject_Vectorcall(f, args, n, NULL);
+}
+
 static void callback_run(Callback *c, const jf_Plan *plan, char *slots, char *ret)
 {
     PyObject *few[FEW_ARGS + 1], **args = few;
@@ -204,13 +227,12 @@ static void callback_run(Callback *c, const jf_Plan *plan, char *slots, char *re
     }
     args++; /* one cell before the arguments is the callee's to use */
     for (; done < n; done++) {
-        args[done] = value_at(param_ctype(c, done), slots + plan->args[done].slot);
+        args[done] = argument(c, done, slots + plan->args[done].slot);
         if (!args[done])
             break;
     }
     if (done == n)
-        result = PyObject_Vectorcall(c->callable, args,
-                                     n | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+        result = call(c->callable, args, n | PY_VECTORCALL_ARGUMENTS_OFFSET);
     if (result) {
         converting = put_result(c, ret, result) < 0;
         Py_DECREF(result);
@@ -226,18 +248,24 @@ static void callback_run(Callback *c, const jf_Plan *plan, char *slots, char *re
 static void callback_entry(void *context, const jf_Plan *plan, void *slots,
                            void *ret)
 {
-    jf_os_errno_save();
-    if (!Py_IsInitialized()) {
-        jf_os_errno_restore();
-        return; /* Python is gone: the result is zero */
-    }
-    PyGILState_STATE state = PyGILState_Ensure();
+    /* errno and its saved value lie at a fixed distance: c->saved. */
     Callback *c = context;
-    Py_INCREF(c);
-    callback_run(c, plan, slots, ret);
-    Py_DECREF(c);
-    PyGILState_Release(state);
-    jf_os_errno_restore();
+    int *error = &errno, *saved = NULL;
+    if (c->saved)
+        *(saved = error + c->saved) = *error;
+    else
+        jf_os_errno_save();
+    Gil gil;
+    if (jpy_gil_enter(&gil)) { /* else Python is gone: the result is zero */
+        Py_INCREF(c);
+        callback_run(c, plan, slots, ret);
+        Py_DECREF(c);
+        jpy_gil_leave(&gil);
+    }
+    if (saved)
+        *error = *saved;
+    else
+        jf_os_errno_restore();
 }
 
 /* --- making one ------------------------------------------------------------------------------ */
@@ -268,17 +296,25 @@ static Callback *callback_new(State *st, CTypeObject *ct, PyObject *callable,
     c->ctype = (CTypeObject *)Py_NewRef((PyObject *)ct);
     c->callable = Py_NewRef(callable);
     c->onerror = onerror != Py_None ? Py_NewRef(onerror) : NULL;
+    int32_t error_at, saved_at;
+    if (jf_os_errno_offsets(&error_at, &saved_at))
+        c->saved = (saved_at - error_at) / (int)sizeof(int);
     c->ctypes = signature_ctypes(st, ct->type->to);
     if (!c->ctypes) {
         Py_DECREF((PyObject *)c);
         return NULL;
     }
     CTypeObject *result = (CTypeObject *)PyTuple_GET_ITEM(c->ctypes, 0);
+    c->code = result->code;
     c->size = result->type->kind == JF_VOID || result->size < 0 ? 0 : result->size;
     c->error = jf_calloc((size_t)c->size + 16);
-    if (!c->error)
+    c->codes = jf_calloc((size_t)PyTuple_GET_SIZE(c->ctypes));
+    if (!c->error || !c->codes)
         PyErr_NoMemory();
-    if (!c->error || (error != Py_None && put_result(c, c->error, error) < 0)) {
+    for (uint32_t i = 0; c->codes && i < ct->type->to->u.func->n_params; i++)
+        c->codes[i] = param_ctype(c, i)->code;
+    if (!c->error || !c->codes ||
+        (error != Py_None && put_result(c, c->error, error) < 0)) {
         Py_DECREF((PyObject *)c);
         return NULL;
     }

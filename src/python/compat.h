@@ -186,6 +186,45 @@ static inline PyObject *jpy_long_from_bytes(const unsigned char *p, size_t n,
 #define JPY_PLAIN_REFCOUNT 1
 #endif
 
+/* An int that is none of the small ones, which Python keeps: what PyLong_FromLong
+ * does for one digit, without its detours. A tracer of references (3.13) is not
+ * told: that would cost more than all of this. 3.14 has a list of free ints. */
+static inline PyObject *jpy_long_big(long v)
+{
+#if JPY_PLAIN_REFCOUNT && PY_VERSION_HEX < 0x030e0000
+    unsigned long n = v < 0 ? 0 - (unsigned long)v : (unsigned long)v;
+    if (n > PyLong_MASK)
+        return PyLong_FromLong(v);
+    PyObject *o = (PyObject *)PyObject_Malloc(sizeof(PyLongObject));
+    if (!o)
+        return PyErr_NoMemory();
+    o->ob_refcnt = 1;
+    o->ob_type = &PyLong_Type;
+    *(uint64_t *)((char *)o + JPY_LONG_TAG_OFFSET) =
+        v < 0 ? JPY_LONG_NEGATIVE : JPY_LONG_POSITIVE;
+    *(uint32_t *)((char *)o + JPY_LONG_DIGIT_OFFSET) = (uint32_t)n;
+    return o;
+#else
+    return PyLong_FromLong(v);
+#endif
+}
+
+/* Does this thread hold the GIL? `mine` is its state, if known, else NULL. Up to
+ * 3.11 the current state is one variable for all threads. */
+static inline int jpy_thread_holds_gil(PyThreadState *mine)
+{
+#if PY_VERSION_HEX >= 0x030d0000
+    (void)mine;
+    return PyThreadState_GetUnchecked() != NULL;
+#elif PY_VERSION_HEX >= 0x030c0000
+    (void)mine;
+    return _PyThreadState_UncheckedGet() != NULL;
+#else
+    PyThreadState *now = _PyThreadState_UncheckedGet();
+    return now && now == (mine ? mine : PyGILState_GetThisThreadState());
+#endif
+}
+
 /* The current exception as one normalised object with its traceback; NULL: none. */
 static inline PyObject *jpy_exception_take(void)
 {

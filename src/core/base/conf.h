@@ -30,6 +30,16 @@
 #define JF_PRINTF(f, a)
 #endif
 
+/* Behind a _Thread_local: at a fixed distance from the thread pointer in every
+ * thread, also in a shared library (ELF's initial-exec model). */
+#if defined(__ELF__) && (defined(__GNUC__) || defined(__clang__))
+#define JF_STATIC_TLS __attribute__((tls_model("initial-exec")))
+#define JF_HAS_STATIC_TLS 1
+#else
+#define JF_STATIC_TLS
+#define JF_HAS_STATIC_TLS 0
+#endif
+
 #ifdef __cplusplus
 #define JF_STATIC_ASSERT(c, m) static_assert(c, m)
 #else
