@@ -194,6 +194,14 @@ static void *run_job(void *p)
         j->result += j->f(i);
     return NULL;
 }
+/* As C code that uses Python itself: `ensure` and `release` are Python's. */
+int call_held(int (*ensure)(void), void (*release)(int), int (*f)(int), int v)
+{
+    int state = ensure();
+    v = f(v);
+    release(state);
+    return f(v);
+}
 /* On a thread that Python has never seen. */
 int call_on_thread(int (*f)(int), int n)
 {

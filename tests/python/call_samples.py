@@ -73,6 +73,7 @@ FUNCTIONS = """
                                    int64_t, double, int64_t, int64_t));
     long call_often(int (*f)(int), int n);
     int call_errno(int (*f)(int), int before);
+    int call_held(int (*ensure)(void), void (*release)(int), int (*f)(int), int v);
     int call_on_thread(int (*f)(int), int n);
     int (*get_add(void))(int, int);
     int apply(int (*f)(int, int), int a, int b);

@@ -215,6 +215,44 @@ def test_nested(ffi, lib):
     assert lib.call_int(cb, 10) == 3628800
 
 
+def test_calls_between_callbacks(ffi, lib):
+    """What a call within a callback leaves behind does not disturb the next one."""
+    inner = ffi.callback("int(*)(int)", lambda x: lib.add(x, 1) + len([x]))
+
+    def f(x):
+        return lib.call_int(inner, x) + lib.call_often(inner, 3)
+
+    cb = ffi.callback("int(*)(int)", f)
+    assert lib.call_often(cb, 50) == sum(x + 2 + 9 for x in range(50))
+
+
+def test_c_takes_the_gil_itself(ffi, lib):
+    ffi.cdef("int PyGILState_Ensure(void); void PyGILState_Release(int);")
+    python = ffi.dlopen(None)
+    ensure = ffi.addressof(python, "PyGILState_Ensure")
+    release = ffi.addressof(python, "PyGILState_Release")
+    cb = ffi.callback("int(*)(int)", lambda x: lib.add(x, 1))
+    for _ in range(3):
+        assert lib.call_held(ensure, release, cb, 5) == 7
+
+
+def test_threads_take_turns(ffi, lib, gil):
+    """Callbacks of several Python threads at once, each with calls inside."""
+    def f(x):
+        return lib.call_int(same, x)
+
+    same = ffi.callback("int(*)(int)", lambda x: x)
+    cb = ffi.callback("int(*)(int)", f)
+    sums = []
+    threads = [threading.Thread(target=lambda: sums.append(lib.call_often(cb, 2000)))
+               for _ in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert sums == [sum(range(2000))] * 4
+
+
 def test_freed_with_the_cdata(ffi):
     class F:
         def __call__(self, x):
