@@ -7,15 +7,17 @@
 
 #include "core/type/record.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 typedef uint64_t (*Thunk)(void *fn, void *slots, void *ret);
 
 struct jf_Call {
-    Thunk thunk;   /* first: the call path reads nothing else; NULL: libffi */
-    jf_Code *code; /* owned; NULL with libffi */
-    FfiCall *ffi;  /* owned; NULL with code */
-    jf_Plan *plan; /* owned */
+    Thunk thunk;        /* first: the call path reads nothing else; NULL: libffi */
+    jf_Code *code;      /* owned; NULL with libffi */
+    FfiCall *ffi;       /* owned; NULL with code */
+    jf_Plan *plan;      /* owned */
+    atomic_size_t refs; /* callers, and the function type that keeps it */
 };
 
 /* R0 the function, R1 the slots, R2 the result's memory. */
@@ -67,13 +69,13 @@ static jf_Status compile_slots(const jf_Type *fn, jf_Call *c, jf_Diag *d)
     return st;
 }
 
-jf_Status jf_call_new(jf_Universe *u, jf_Type *fn, jf_Type *const *extra,
-                      uint32_t n_extra, jf_Call **call, jf_Diag *d)
+static jf_Status call_make(jf_Universe *u, jf_Type *fn, jf_Type *const *extra,
+                           uint32_t n_extra, jf_Call **call, jf_Diag *d)
 {
-    JF_ASSERT(fn->kind == JF_FUNC);
     jf_Call *c = jf_calloc(sizeof *c);
     if (!c)
         return jf_diag_set(d, JF_NOMEM, "out of memory");
+    atomic_init(&c->refs, 1);
     jf_Status st = jf_plan_make(u->target, fn, extra, n_extra, &c->plan, d);
     Mode mode = engine_mode();
     if (st != JF_OK)
@@ -88,6 +90,23 @@ jf_Status jf_call_new(jf_Universe *u, jf_Type *fn, jf_Type *const *extra,
     }
     *call = c;
     return JF_OK;
+}
+
+/* Calls with no extra types differ in nothing but the function type: the type
+ * keeps the first one, everybody else gets the same. */
+jf_Status jf_call_new(jf_Universe *u, jf_Type *fn, jf_Type *const *extra,
+                      uint32_t n_extra, jf_Call **call, jf_Diag *d)
+{
+    JF_ASSERT(fn->kind == JF_FUNC);
+    if (n_extra)
+        return call_make(u, fn, extra, n_extra, call, d);
+    jf_FuncInfo *f = fn->u.func;
+    jf_Status st = f->call ? JF_OK : call_make(u, fn, NULL, 0, &f->call, d);
+    if (st == JF_OK) {
+        atomic_fetch_add_explicit(&f->call->refs, 1, memory_order_relaxed);
+        *call = f->call;
+    }
+    return st;
 }
 
 const jf_Plan *jf_call_plan(const jf_Call *c)
@@ -105,7 +124,7 @@ void jf_call(const jf_Call *c, void *fn, void *slots, void *ret)
 
 void jf_call_free(jf_Call *c)
 {
-    if (!c)
+    if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
         return;
     jf_code_free(c->code);
     engine_ffi_call_free(c->ffi);

@@ -97,9 +97,10 @@ bool jf_can_compile(void)
 
 /* --- the universe and its plans -------------------------------------------------- */
 
-static void drop_plan(struct jf_Plan *plan)
+static void drop_plan(jf_FuncInfo *f)
 {
-    jf_free(plan);
+    jf_call_free(f->call);
+    jf_free(f->plan);
 }
 
 jf_Universe *jf_engine_universe(const jf_UniverseHooks *hooks)

@@ -53,7 +53,8 @@ void jf_code_free(jf_Code *c); /* nobody may be running it; NULL is fine */
 /* --- calls through slots -------------------------------------------------------- */
 
 /* One signature made callable from memory. Variadic calls make one per list of
- * extra types. Owned by the caller; immutable; usable from any thread. */
+ * extra types; all others of one function type are the same call, which the type
+ * keeps as well. The caller owns a reference; immutable; usable from any thread. */
 typedef struct jf_Call jf_Call;
 
 jf_Status jf_call_new(jf_Universe *u, jf_Type *fn, jf_Type *const *extra,

@@ -9,6 +9,7 @@
 
 #include "core/layout/layout.h"
 #include "engine/engine.h"
+#include "exec/exec.h"
 
 #include <complex.h>
 #include <errno.h>
@@ -144,13 +145,14 @@ static bool call(jf_Type *result, jf_Type *const *types, uint32_t n, uint32_t fi
 
 /* --- structs of n bytes, back and forth --------------------------------------------- */
 
-#define SIZES(X)                                                                  \
-    X(1)                                                                          \
-    X(2)                                                                          \
-    X(3)                                                                          \
-    X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) \
-        X(18) X(19) X(20) X(23) X(24) X(31) X(32) X(33) X(40) X(63) X(127) X(128) \
-            X(129) X(130) X(131) X(200) X(1000)
+#define SIZES(X)                                                                   \
+    X(1)                                                                           \
+    X(2)                                                                           \
+    X(3)                                                                           \
+    X(4)                                                                           \
+    X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18) \
+        X(19) X(20) X(23) X(24) X(31) X(32) X(33) X(40) X(63) X(127) X(128) X(129) \
+            X(130) X(131) X(200) X(1000)
 
 #define X(n)                                                                 \
     typedef struct {                                                         \
@@ -231,18 +233,18 @@ static void test_bytes(void)
 
 /* --- identity functions of every kind ------------------------------------------------ */
 
-#define STRUCTS(X)                                                                 \
-    X(dl, double a; long b;)                                                       \
-    X(ld, long a; double b;)                                                       \
-    X(fff, float a; float b; float c;)                                             \
-    X(fid, float a; int b; double c;) X(dd, double a; double b;)                   \
-        X(ll, long a; long b;) X(f, float a;) X(ff, float a; float b;)             \
-            X(ffff, float a; float b; float c; float d;) X(lc, long a; char b;)    \
-                X(dc, double a; char b;) X(D, long double a;)                      \
-                    X(ddd, double a; double b; double c;)                          \
-                        X(cD, char a; long double b;) X(F, float _Complex a;)      \
-                            X(Z, double _Complex a;) X(C, long double _Complex a;) \
-                                X(q, __int128 a;) X(fc, float a; char b;)
+#define STRUCTS(X)                                                               \
+    X(dl, double a; long b;)                                                     \
+    X(ld, long a; double b;)                                                     \
+    X(fff, float a; float b; float c;)                                           \
+    X(fid, float a; int b; double c;)                                            \
+    X(dd, double a; double b;) X(ll, long a; long b;) X(f, float a;)             \
+        X(ff, float a; float b;) X(ffff, float a; float b; float c; float d;)    \
+            X(lc, long a; char b;) X(dc, double a; char b;) X(D, long double a;) \
+                X(ddd, double a; double b; double c;)                            \
+                    X(cD, char a; long double b;) X(F, float _Complex a;)        \
+                        X(Z, double _Complex a;) X(C, long double _Complex a;)   \
+                            X(q, __int128 a;) X(fc, float a; char b;)
 
 #define X(name, members) \
     typedef struct {     \
@@ -258,13 +260,14 @@ typedef long double _Complex LC;
 typedef long double LD;
 
 /* Second argument of eleven, so that it meets full and empty registers. */
-#define IDENTITIES(X)                                                            \
-    X(S_dl)                                                                      \
-    X(S_ld)                                                                      \
-    X(S_fff)                                                                     \
-    X(S_fid) X(S_dd) X(S_ll) X(S_f) X(S_ff) X(S_ffff) X(S_lc) X(S_dc) X(S_D)     \
-        X(S_ddd) X(S_cD) X(S_F) X(S_Z) X(S_C) X(S_q) X(S_fc) X(I128) X(FC) X(DC) \
-            X(LC) X(LD) X(float) X(char)
+#define IDENTITIES(X)                                                         \
+    X(S_dl)                                                                   \
+    X(S_ld)                                                                   \
+    X(S_fff)                                                                  \
+    X(S_fid)                                                                  \
+    X(S_dd) X(S_ll) X(S_f) X(S_ff) X(S_ffff) X(S_lc) X(S_dc) X(S_D) X(S_ddd)  \
+        X(S_cD) X(S_F) X(S_Z) X(S_C) X(S_q) X(S_fc) X(I128) X(FC) X(DC) X(LC) \
+            X(LD) X(float) X(char)
 
 /* Bytes of a long double that mean something: x87 or IEEE binary128. */
 enum { LD_BYTES = LDBL_MANT_DIG == 64 ? 10 : 16 };
@@ -675,9 +678,59 @@ static void test_threads(void)
     jf_type_unref(u, fn);
 }
 
+/* --- sharing ------------------------------------------------------------------------------ */
+
+/* A thousand calls of one type are one piece of code, which goes with the last
+ * call or the type, whichever is later; extra types make calls of their own. */
+static void test_sharing(void)
+{
+    enum { N = 1000 };
+    static jf_Call *calls[N];
+    jf_Type *types[] = {prim(JF_P_SHORT), prim(JF_P_DOUBLE), prim(JF_P_SHORT)};
+    jf_Type *fn = jf_type_func(u, prim(JF_P_LONG), types, 3, 0);
+    jf_ExecStats before, after;
+    size_t one = jf_can_compile() ? 1 : 0;
+    jf_exec_stats(&before);
+    for (int k = 0; k < N; k++) {
+        CHECK_INT(jf_call_new(u, fn, NULL, 0, &calls[k], NULL), JF_OK);
+        CHECK(calls[k] == calls[0]);
+    }
+    jf_exec_stats(&after);
+    CHECK_INT(after.blocks - before.blocks, one);
+    for (int k = 1; k < N; k++)
+        jf_call_free(calls[k]);
+    jf_type_unref(u, fn);
+    jf_exec_stats(&after);
+    CHECK_INT(after.blocks - before.blocks, one);
+    jf_call_free(calls[0]);
+    jf_exec_stats(&after);
+    CHECK_INT(after.blocks, before.blocks);
+
+    jf_Type *open = jf_type_func(u, prim(JF_P_INT), types, 1, JF_T_VARIADIC);
+    jf_Call *more[3];
+    CHECK_INT(jf_call_new(u, open, types + 1, 1, &more[0], NULL), JF_OK);
+    CHECK_INT(jf_call_new(u, open, NULL, 0, &more[1], NULL), JF_OK);
+    CHECK_INT(jf_call_new(u, open, NULL, 0, &more[2], NULL), JF_OK);
+    CHECK(more[0] != more[1] && more[1] == more[2]);
+    CHECK_INT(jf_call_plan(more[0])->n_args, 2);
+    CHECK_INT(jf_call_plan(more[1])->n_args, 1);
+    jf_exec_stats(&after);
+    CHECK_INT(after.blocks - before.blocks, 2 * one);
+    for (int k = 0; k < 3; k++)
+        jf_call_free(more[k]);
+    jf_type_unref(u, open);
+    jf_exec_stats(&after);
+    CHECK_INT(after.blocks, before.blocks);
+}
+
+/* --- memory running out --------------------------------------------------------------------- */
+
+/* A type of its own each time, with a call and a callback. */
 static int memory_step(void *ctx)
 {
-    jf_Type *fn = ctx;
+    jf_Type *fn = jf_type_func(u, prim(JF_P_LONG), ctx, 4, 0);
+    if (!fn)
+        return 0;
     jf_Call *c = NULL;
     jf_Callback *cb = NULL;
     jf_Diag d = JF_DIAG_INIT;
@@ -689,6 +742,7 @@ static int memory_step(void *ctx)
     jf_callback_free(cb);
     jf_call_free(c);
     jf_diag_clear(&d);
+    jf_type_unref(u, fn);
     return st == JF_OK;
 }
 
@@ -701,7 +755,7 @@ static void test_memory(void)
     jf_Callback *cb;
     CHECK_INT(jf_call_new(u, fn, NULL, 0, &keep, NULL), JF_OK);
     CHECK_INT(jf_callback_new(u, fn, answer_pick, NULL, &cb, NULL), JF_OK);
-    check_memory(memory_step, fn);
+    check_memory(memory_step, types);
     jf_callback_free(cb);
     jf_call_free(keep);
     jf_type_unref(u, fn);
@@ -723,6 +777,7 @@ int main(void)
     test_errno();
     test_refusals();
     test_threads();
+    test_sharing();
     test_memory();
     jf_group_unref(g);
     jf_universe_free(u);

@@ -189,7 +189,9 @@ typedef struct jf_EnumInfo {
 
 typedef struct jf_FuncInfo {
     uint32_t n_params;
-    struct jf_Plan *plan;        /* made at first use; owned by the type */
+    struct jf_Plan *plan;  /* made at first use; owned by the type */
+    struct jf_Call *call;  /* the engine's, shared by all that call this type
+                              with no extra arguments; NULL until then */
     void *host_code;       /* front end's own cache for this signature; the
                               front end frees it in its drop hook */
     jf_Type *params[];     /* n_params of them, after decay */

@@ -96,8 +96,8 @@ static void type_free(jf_Universe *u, jf_Type *t)
     if (t->kind == JF_FUNC) {
         if (t->u.func->host_code && u->hooks.drop_code)
             u->hooks.drop_code(u->hooks.ctx, t);
-        if (t->u.func->plan && u->hooks.drop_plan)
-            u->hooks.drop_plan(t->u.func->plan);
+        if (u->hooks.drop_plan)
+            u->hooks.drop_plan(t->u.func);
     }
     jf_free(t);
 }
@@ -183,7 +183,7 @@ static void buckets_grow(jf_Universe *u, uint32_t n)
 void jf_universe_reserve(jf_Universe *u, size_t more)
 {
     uint32_t n = u->n_buckets;
-    while (n < u->n_types + more && n < 1u << 20)
+    while (n / 2 < u->n_types + more && n < 1u << 20)
         n *= 2;
     if (n > u->n_buckets)
         buckets_grow(u, n);
@@ -296,7 +296,7 @@ static jf_Type *intern(jf_Universe *u, const Key *k)
     for (uint32_t i = 0; i < k->n; i++)
         jf_type_ref(k->params[i]);
     t->refs = 1;
-    if (u->n_types >= u->n_buckets)
+    if (u->n_types >= u->n_buckets / 2)
         buckets_grow(u, u->n_buckets * 2);
     t->chain = u->buckets[h & (u->n_buckets - 1)];
     u->buckets[h & (u->n_buckets - 1)] = t;

@@ -26,8 +26,8 @@ typedef struct jf_Universe jf_Universe;
 typedef struct jf_UniverseHooks {
     /* `t` (a FUNC) is about to be freed: drop t->u.func->host_code. */
     void (*drop_code)(void *ctx, jf_Type *t);
-    /* free a plan made for a FUNC type (installed by the engine). */
-    void (*drop_plan)(struct jf_Plan *plan);
+    /* ... and likewise its plan and its call (installed by the engine). */
+    void (*drop_plan)(jf_FuncInfo *f);
     void *ctx;
 } jf_UniverseHooks;
 
