@@ -106,6 +106,8 @@ static void classify(const jf_View *v, Class cls[2])
         }
         classify_leaf(l, cls);
     }
+    if (v->size <= 8)
+        cls[1] = C_NONE; /* what holds no bits may stand behind the last byte */
     /* step 5, the post-merger clean-up */
     if (cls[1] == C_MEMORY || (cls[1] == C_X87UP && cls[0] != C_X87))
         cls[0] = C_MEMORY;
