@@ -119,7 +119,7 @@ void jf_names_rollback(jf_Names *t, jf_Name *newest);
 /* One step of the hash, and its end: the lexer runs it while it reads. */
 static inline uint32_t jf_name_mix(uint32_t h, unsigned char c)
 {
-    return (h ^ c) * 0x01000193u;
+    return (h * 0x01000193u) ^ c;
 }
 
 static inline uint32_t jf_name_done(uint32_t h)
