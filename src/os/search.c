@@ -44,9 +44,10 @@ static bool append(jf_Found *list, const char *dir, size_t dir_n, const char *na
         list->failed = true;
         return false;
     }
-    memcpy(s, dir, dir_n);
-    if (slash)
+    if (dir_n) {
+        memcpy(s, dir, dir_n);
         s[dir_n] = '/';
+    }
     memcpy(s + dir_n + slash, name, n + 1);
     list->names[list->n++] = s;
     return true;
