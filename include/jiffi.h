@@ -41,9 +41,9 @@ typedef enum jiffi_Status {
     JIFFI_SYNTAX,      /* the text is not C */
     JIFFI_SEMANTIC,    /* the text contradicts itself or what is known */
     JIFFI_UNSUPPORTED, /* meaningful, but not on this target or in this mode */
-    JIFFI_NOT_FOUND,   /* no such library, symbol, type, member or constant */
+    JIFFI_NOT_FOUND,   /* no such symbol, type, member or constant */
     JIFFI_INCOMPLETE,  /* a type whose size is not known was needed */
-    JIFFI_SYSTEM       /* the operating system said no */
+    JIFFI_SYSTEM       /* the system said no: a library cannot be loaded, ... */
 } jiffi_Status;
 
 typedef struct jiffi_Session jiffi_Session;
