@@ -145,25 +145,29 @@ static unsigned least3(unsigned a, unsigned b, unsigned c)
     return a < b ? (a < c ? a : c) : (b < c ? b : c);
 }
 
-/* Edits (insert, drop, change, swap of neighbours) from `a` to `b`, or 99. */
-static unsigned distance(const char *a, size_t n, const char *b, size_t m)
+/* Edits (insert, drop, change, swap of neighbours) from `a` to `b`; 99 if they
+ * are more than `most`. */
+static unsigned distance(const char *a, size_t n, const char *b, size_t m,
+                         unsigned most)
 {
-    unsigned rows[3][LONGEST_GUESS + 1];
-    if (n > LONGEST_GUESS || m > LONGEST_GUESS || n > m + 2 || m > n + 2)
-        return 99;
+    unsigned rows[3][LONGEST_GUESS + 1], least_before = 0;
     for (unsigned j = 0; j <= m; j++)
         rows[0][j] = j;
     for (unsigned i = 1; i <= n; i++) {
         unsigned *now = rows[i % 3], *up = rows[(i + 2) % 3],
                  *upup = rows[(i + 1) % 3];
-        now[0] = i;
+        unsigned least = now[0] = i;
         for (unsigned j = 1; j <= m; j++) {
             unsigned same = a[i - 1] == b[j - 1] ? 0 : 1;
             now[j] = least3(up[j] + 1, now[j - 1] + 1, up[j - 1] + same);
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
                 upup[j - 2] + 1 < now[j])
                 now[j] = upup[j - 2] + 1;
+            least = now[j] < least ? now[j] : least;
         }
+        if (least > most && least_before > most)
+            return 99; /* it never gets less */
+        least_before = least;
     }
     return rows[n % 3][m];
 }
@@ -171,20 +175,37 @@ static unsigned distance(const char *a, size_t n, const char *b, size_t m)
 typedef struct Guess {
     const char *name; /* looked for */
     size_t n;
+    uint32_t letters; /* a bit for each that is in it */
     const char *best; /* so far */
     unsigned edits;   /* to get there */
 } Guess;
 
+static uint32_t letters(const char *s, size_t n)
+{
+    uint32_t set = 0;
+    for (size_t i = 0; i < n; i++)
+        set |= 1u << (s[i] & 31);
+    return set;
+}
+
 static Guess guess_new(const char *name, size_t n)
 {
     /* Two edits, but never more than a third of the word. */
-    Guess g = {name, n, NULL, (n < 3 ? 0 : n < 6 ? 1 : 2) + 1u};
+    Guess g = {name, n, letters(name, n), NULL, (n < 3 ? 0 : n < 6 ? 1 : 2) + 1u};
     return g;
 }
 
 static void guess_try(Guess *g, const char *word, size_t n)
 {
-    unsigned d = distance(g->name, g->n, word, n);
+    unsigned most = g->edits - 1;
+    if (n > LONGEST_GUESS || g->n > LONGEST_GUESS || n > g->n + most ||
+        g->n > n + most)
+        return;
+    uint32_t other = g->letters ^ letters(word, n);
+    for (unsigned bits = 2 * most; other; bits--, other &= other - 1)
+        if (!bits)
+            return; /* an edit takes one letter and brings one at the most */
+    unsigned d = distance(g->name, g->n, word, n, most);
     if (d < g->edits && d) {
         g->edits = d;
         g->best = word;
