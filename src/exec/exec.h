@@ -48,7 +48,8 @@ typedef struct jf_Block {
  * regions, so that one unwind record describes all blocks of a region. */
 jf_Status jf_exec_add(const void *code, size_t n, uint32_t saved, const char *name,
                       jf_Block **block, jf_Diag *d);
-/* Nobody may be running it. Its bytes are reused. NULL is fine. */
+/* Nobody may be running it. Its bytes become traps, or another block, when the
+ * page they are in is written next. NULL is fine. */
 void jf_exec_drop(jf_Block *block);
 
 /* --- callback stubs ----------------------------------------------------------- */

@@ -13,13 +13,15 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { REGION_FIRST = 64 * 1024, REGION_LARGEST = 1024 * 1024 };
+enum { REGION_FIRST = 64 * 1024, REGION_LARGEST = 1024 * 1024, SPARE_PAGES = 16 };
 
 const jf_ExecCpu *exec_cpu;
 
 static struct {
     jf_OsLock lock;
     Region *regions[EXEC_CLASSES]; /* newest first */
+    char *spare;                   /* pages to write copies in, writable; owned */
+    size_t n_spare;
     jf_ExecStats stats;
 } pool;
 
@@ -97,7 +99,48 @@ void exec_count_stubs(int stubs, size_t mapped)
 
 /* --- writing --------------------------------------------------------------------- */
 
-/* Replace `n` bytes at `at` in the region by `code`, or by traps if NULL. */
+static bool unit_taken(const Region *r, uint32_t u)
+{
+    return r->taken[u / 64] >> (u % 64) & 1;
+}
+
+/* Page `index` of the region as it shall be before a block is added: what blocks
+ * left behind that were dropped since the last time becomes traps. */
+static void page_copy(const Region *r, size_t index, char *to)
+{
+    size_t page = jf_os_page_size();
+    uint32_t first = (uint32_t)(index * page / EXEC_UNIT);
+    if (!r->pages[index].used) {
+        memset(to, exec_cpu->trap, page);
+        return;
+    }
+    memcpy(to, r->base + index * page, page);
+    for (uint32_t u = 0; u < page / EXEC_UNIT; u++)
+        if (!unit_taken(r, first + u))
+            memset(to + u * EXEC_UNIT, exec_cpu->trap, EXEC_UNIT);
+}
+
+/* Writable pages for a copy. Single ones, the usual case, are asked of the system
+ * sixteen at a time; each is moved away when it is done. */
+static int copy_new(size_t size, void **copy)
+{
+    size_t page = jf_os_page_size();
+    if (size != page)
+        return jf_os_pages_new(NULL, size, copy);
+    if (!pool.n_spare) {
+        void *p;
+        int e = jf_os_pages_new(NULL, SPARE_PAGES * page, &p);
+        if (e)
+            return e;
+        pool.spare = p;
+        pool.n_spare = SPARE_PAGES;
+    }
+    pool.n_spare--;
+    *copy = pool.spare + pool.n_spare * page;
+    return 0;
+}
+
+/* Put `n` bytes of code at `at`, where all units are free. */
 static int rewrite(Region *r, char *at, const void *code, size_t n)
 {
     size_t page = jf_os_page_size();
@@ -106,21 +149,12 @@ static int rewrite(Region *r, char *at, const void *code, size_t n)
     char *old = r->base + first * page;
     size_t size = (end - first) * page;
     void *copy;
-    int e = jf_os_pages_new(NULL, size, &copy);
+    int e = copy_new(size, &copy);
     if (e)
         return e;
-    for (size_t k = first; k < end; k++) {
-        char *to = (char *)copy + (k - first) * page;
-        if (r->pages[k].used)
-            memcpy(to, r->base + k * page, page);
-        else
-            memset(to, exec_cpu->trap, page);
-    }
-    char *to = (char *)copy + (at - old);
-    if (code)
-        memcpy(to, code, n);
-    else
-        memset(to, exec_cpu->trap, n);
+    for (size_t k = first; k < end; k++)
+        page_copy(r, k, (char *)copy + (k - first) * page);
+    memcpy((char *)copy + (at - old), code, n);
     e = jf_os_pages_seal(copy, size);
     if (!e)
         e = jf_os_pages_move(copy, old, size);
@@ -187,11 +221,6 @@ static Region *region_new(size_t need, uint32_t saved, int *error)
     r->next = newest;
     pool.regions[saved] = r;
     return r;
-}
-
-static bool unit_taken(const Region *r, uint32_t u)
-{
-    return r->taken[u / 64] >> (u % 64) & 1;
 }
 
 static void units_mark(Region *r, uint32_t first, uint32_t n, bool taken)
@@ -332,8 +361,8 @@ void jf_exec_drop(jf_Block *block)
     Block *b = (Block *)block;
     Region *r = b->region;
     exec_lock();
-    /* Out of memory here leaves the old bytes: unreachable, so harmless. */
-    (void)rewrite(r, b->pub.entry, NULL, b->pub.size);
+    /* Its bytes stay, unreachable, until the page is written next: dropping
+     * needs no system call that way and cannot fail. */
     page_remove(r, b);
     exec_symbols_page(r, page_of(r, b->pub.entry));
     units_mark(r, (uint32_t)((size_t)((char *)b->pub.entry - r->base) / EXEC_UNIT),

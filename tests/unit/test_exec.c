@@ -119,12 +119,19 @@ static void test_growth(void)
     for (unsigned k = 1; k < BLOCKS; k += 2)
         bad += run(c[k]) != k + 0x100000000u;
     CHECK_INT(bad, 0);
-    /* A dropped block is full of traps. */
-    unsigned char *gone = jf_code_entry(c[1]);
-    jf_code_free(c[1]);
+    /* A dropped block is full of traps once its page has been written. */
+    jf_Code *low = constant(7), *high = constant(8);
+    unsigned char *gone = jf_code_entry(high);
+    CHECK_INT((uintptr_t)jf_code_entry(low) / 4096, (uintptr_t)gone / 4096);
+    jf_code_free(high);
+    jf_code_free(low);
+    low = constant(9);
+    CHECK(jf_code_entry(low) != gone);
     CHECK_INT(gone[0], 0xcc);
     CHECK_INT(gone[4], 0xcc);
-    for (unsigned k = 3; k < BLOCKS; k += 2)
+    CHECK_INT(run(low), 9);
+    jf_code_free(low);
+    for (unsigned k = 1; k < BLOCKS; k += 2)
         jf_code_free(c[k]);
     jf_exec_stats(&empty);
     CHECK(empty.regions < full.regions);
