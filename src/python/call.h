@@ -104,8 +104,10 @@ int jpy_arity_flags(const jf_Type *fn);
 
 /* --- gil.c --------------------------------------------------------------------------- */
 
-/* Where the thread keeps the state that its call has put aside, from the thread
- * pointer. False: emitted code cannot get there and calls the two below. */
+/* The thread state that this thread's call has put aside; NULL: none. */
+extern _Thread_local PyThreadState *jpy_put_aside JF_STATIC_TLS;
+/* Where that is, from the thread pointer. False: emitted code cannot get there and
+ * calls the two below. */
 bool jpy_gil_slot(int32_t *offset);
 /* Around a call: PyEval_SaveThread and PyEval_RestoreThread, and callbacks know. */
 PyThreadState *jpy_gil_let_go(void);
@@ -117,24 +119,22 @@ typedef struct Gil {
     enum { GIL_HELD, GIL_TAKEN, GIL_ENSURED } way;
 } Gil;
 
-extern _Thread_local PyThreadState *jpy_put_aside JF_STATIC_TLS;
-
 /* False: Python is gone. */
 static inline bool jpy_gil_enter(Gil *g)
 {
     PyThreadState *mine = jpy_put_aside;
-    if (jpy_thread_holds_gil(mine)) {
-        g->way = GIL_HELD;
+    g->way = GIL_HELD;
+    if (!mine && jpy_thread_holds_gil())
         return true;
-    }
     if (!Py_IsInitialized())
         return false;
-    if (mine) {
-        g->way = GIL_TAKEN;
-        jpy_gil_take(mine);
-    } else {
+    if (!mine) {
         g->way = GIL_ENSURED;
         g->state = PyGILState_Ensure();
+    } else if (!jpy_thread_is_current(mine)) { /* else C has taken it by itself */
+        g->way = GIL_TAKEN;
+        jpy_put_aside = NULL;
+        PyEval_RestoreThread(mine);
     }
     return true;
 }
@@ -142,7 +142,7 @@ static inline bool jpy_gil_enter(Gil *g)
 static inline void jpy_gil_leave(const Gil *g)
 {
     if (g->way == GIL_TAKEN)
-        jpy_gil_let_go();
+        jpy_put_aside = PyEval_SaveThread();
     else if (g->way == GIL_ENSURED)
         PyGILState_Release(g->state);
 }

@@ -7,7 +7,6 @@
  */
 #include "python/call.h"
 
-#include <errno.h>
 #include <string.h>
 
 enum { FEW_ARGS = 8 };
@@ -19,10 +18,11 @@ typedef struct Callback {
     PyObject *ctypes;                 /* tuple: result, parameters */
     uint8_t *codes;                   /* owned: Code of each parameter */
     jf_Callback *cb;                  /* owned */
-    char *error;     /* owned: the result C gets after an exception */
-    Py_ssize_t size; /* bytes of the result; 0: void */
-    uint8_t code;    /* Code of the result */
-    int saved;       /* from errno to the saved errno, in ints; 0: unknown */
+    char *error;                /* owned: the result C gets after an exception */
+    Py_ssize_t size;            /* bytes of the result; 0: void */
+    uint8_t code;               /* Code of the result */
+    int32_t error_at, saved_at; /* errno and the saved errno, in bytes from
+                                   jpy_put_aside; 0: that is not known */
 } Callback;
 
 /* --- the object -------------------------------------------------------------------- */
@@ -203,7 +203,7 @@ static inline PyObject *argument(Callback *c, uint32_t i, char *p)
         return value_at(c, i, p);
     int32_t v;
     memcpy(&v, p, sizeof v);
-    return v >= -5 && v <= 256 ? PyLong_FromLong(v) : jpy_long_big(v);
+    return jpy_long(v);
 }
 
 /* PyObject_Vectorcall; Python functions without its checks of what C returns. */
@@ -248,11 +248,12 @@ static void callback_run(Callback *c, const jf_Plan *plan, char *slots, char *re
 static void callback_entry(void *context, const jf_Plan *plan, void *slots,
                            void *ret)
 {
-    /* errno and its saved value lie at a fixed distance: c->saved. */
     Callback *c = context;
-    int *error = &errno, *saved = NULL;
-    if (c->saved)
-        *(saved = error + c->saved) = *error;
+    bool is_near = c->saved_at;
+    char *base = (char *)&jpy_put_aside;
+    int *error = (int *)(base + c->error_at), *saved = (int *)(base + c->saved_at);
+    if (is_near)
+        *saved = *error;
     else
         jf_os_errno_save();
     Gil gil;
@@ -262,7 +263,7 @@ static void callback_entry(void *context, const jf_Plan *plan, void *slots,
         Py_DECREF(c);
         jpy_gil_leave(&gil);
     }
-    if (saved)
+    if (is_near)
         *error = *saved;
     else
         jf_os_errno_restore();
@@ -296,9 +297,11 @@ static Callback *callback_new(State *st, CTypeObject *ct, PyObject *callable,
     c->ctype = (CTypeObject *)Py_NewRef((PyObject *)ct);
     c->callable = Py_NewRef(callable);
     c->onerror = onerror != Py_None ? Py_NewRef(onerror) : NULL;
-    int32_t error_at, saved_at;
-    if (jf_os_errno_offsets(&error_at, &saved_at))
-        c->saved = (saved_at - error_at) / (int)sizeof(int);
+    int32_t here;
+    if (jpy_gil_slot(&here) && jf_os_errno_offsets(&c->error_at, &c->saved_at)) {
+        c->error_at -= here;
+        c->saved_at -= here;
+    }
     c->ctypes = signature_ctypes(st, ct->type->to);
     if (!c->ctypes) {
         Py_DECREF((PyObject *)c);

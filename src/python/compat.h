@@ -209,19 +209,35 @@ static inline PyObject *jpy_long_big(long v)
 #endif
 }
 
-/* Does this thread hold the GIL? `mine` is its state, if known, else NULL. Up to
- * 3.11 the current state is one variable for all threads. */
-static inline int jpy_thread_holds_gil(PyThreadState *mine)
+/* Any int. */
+static inline PyObject *jpy_long(long v)
+{
+    return v >= -5 && v <= 256 ? PyLong_FromLong(v) : jpy_long_big(v);
+}
+
+/* Does this thread hold the GIL? Up to 3.11 the current state is one variable for
+ * all threads. */
+static inline int jpy_thread_holds_gil(void)
 {
 #if PY_VERSION_HEX >= 0x030d0000
-    (void)mine;
     return PyThreadState_GetUnchecked() != NULL;
 #elif PY_VERSION_HEX >= 0x030c0000
-    (void)mine;
     return _PyThreadState_UncheckedGet() != NULL;
 #else
     PyThreadState *now = _PyThreadState_UncheckedGet();
-    return now && now == (mine ? mine : PyGILState_GetThisThreadState());
+    return now && now == PyGILState_GetThisThreadState();
+#endif
+}
+
+/* Does it hold it with this state, which is its own and alive? */
+static inline int jpy_thread_is_current(PyThreadState *mine)
+{
+#if PY_VERSION_HEX >= 0x030c0000 && PY_VERSION_HEX < 0x030e0000
+    return mine->_status.active;
+#elif PY_VERSION_HEX >= 0x030d0000
+    return mine == PyThreadState_GetUnchecked();
+#else
+    return mine == _PyThreadState_UncheckedGet();
 #endif
 }
 
