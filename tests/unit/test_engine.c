@@ -145,15 +145,12 @@ static bool call(jf_Type *result, jf_Type *const *types, uint32_t n, uint32_t fi
 
 /* --- structs of n bytes, back and forth --------------------------------------------- */
 
-#define SIZES(X)                                                                   \
-    X(1)                                                                           \
-    X(2)                                                                           \
-    X(3)                                                                           \
-    X(4)                                                                           \
-    X(5)                                                                           \
-    X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) X(18)      \
-        X(19) X(20) X(23) X(24) X(31) X(32) X(33) X(40) X(63) X(127) X(128) X(129) \
-            X(130) X(131) X(200) X(1000)
+/* clang-format off */
+#define SIZES(X)                                                               \
+    X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) \
+    X(15) X(16) X(17) X(18) X(19) X(20) X(23) X(24) X(31) X(32) X(33) X(40)    \
+    X(63) X(127) X(128) X(129) X(130) X(131) X(200) X(1000)
+/* clang-format on */
 
 #define X(n)                                                                 \
     typedef struct {                                                         \
@@ -234,19 +231,17 @@ static void test_bytes(void)
 
 /* --- identity functions of every kind ------------------------------------------------ */
 
+/* clang-format off */
 #define STRUCTS(X)                                                             \
-    X(dl, double a; long b;)                                                   \
-    X(ld, long a; double b;)                                                   \
-    X(fff, float a; float b; float c;)                                         \
-    X(fid, float a; int b; double c;)                                          \
-    X(dd, double a; double b;)                                                 \
-    X(ll, long a; long b;) X(f, float a;) X(ff, float a; float b;)             \
-        X(ffff, float a; float b; float c; float d;) X(lc, long a; char b;)    \
-            X(dc, double a; char b;) X(D, long double a;)                      \
-                X(ddd, double a; double b; double c;)                          \
-                    X(cD, char a; long double b;) X(F, float _Complex a;)      \
-                        X(Z, double _Complex a;) X(C, long double _Complex a;) \
-                            X(q, __int128 a;) X(fc, float a; char b;)
+    X(dl, double a; long b;) X(ld, long a; double b;)                          \
+    X(fff, float a; float b; float c;) X(fid, float a; int b; double c;)       \
+    X(dd, double a; double b;) X(ll, long a; long b;) X(f, float a;)           \
+    X(ff, float a; float b;) X(ffff, float a; float b; float c; float d;)      \
+    X(lc, long a; char b;) X(dc, double a; char b;) X(D, long double a;)       \
+    X(ddd, double a; double b; double c;) X(cD, char a; long double b;)        \
+    X(F, float _Complex a;) X(Z, double _Complex a;)                           \
+    X(C, long double _Complex a;) X(q, __int128 a;) X(fc, float a; char b;)
+/* clang-format on */
 
 #define X(name, members) \
     typedef struct {     \
@@ -262,15 +257,12 @@ typedef long double _Complex LC;
 typedef long double LD;
 
 /* Second argument of eleven, so that it meets full and empty registers. */
-#define IDENTITIES(X)                                                        \
-    X(S_dl)                                                                  \
-    X(S_ld)                                                                  \
-    X(S_fff)                                                                 \
-    X(S_fid)                                                                 \
-    X(S_dd)                                                                  \
-    X(S_ll) X(S_f) X(S_ff) X(S_ffff) X(S_lc) X(S_dc) X(S_D) X(S_ddd) X(S_cD) \
-        X(S_F) X(S_Z) X(S_C) X(S_q) X(S_fc) X(I128) X(FC) X(DC) X(LC) X(LD)  \
-            X(float) X(char)
+/* clang-format off */
+#define IDENTITIES(X)                                                          \
+    X(S_dl) X(S_ld) X(S_fff) X(S_fid) X(S_dd) X(S_ll) X(S_f) X(S_ff) X(S_ffff) \
+    X(S_lc) X(S_dc) X(S_D) X(S_ddd) X(S_cD) X(S_F) X(S_Z) X(S_C) X(S_q)        \
+    X(S_fc) X(I128) X(FC) X(DC) X(LC) X(LD) X(float) X(char)
+/* clang-format on */
 
 /* Bytes of a long double that mean something: x87 or IEEE binary128. */
 enum { LD_BYTES = LDBL_MANT_DIG == 64 ? 10 : 16 };

@@ -540,12 +540,12 @@ static void test_thread(void)
 
 /* --- values that end a page -------------------------------------------------------------- */
 
-#define SIZES(X)                                                                 \
-    X(1)                                                                         \
-    X(2)                                                                         \
-    X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) \
-        X(17) X(18) X(19) X(21) X(23) X(25) X(31) X(33) X(100) X(129) X(135)     \
-            X(300)
+/* clang-format off */
+#define SIZES(X)                                                               \
+    X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) \
+    X(15) X(16) X(17) X(18) X(19) X(21) X(23) X(25) X(31) X(33) X(100) X(129)  \
+    X(135) X(300)
+/* clang-format on */
 
 #define X(n)                        \
     typedef struct {                \
