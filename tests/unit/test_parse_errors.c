@@ -141,8 +141,21 @@ static const struct {
     {"int \xff;", JF_SYNTAX, 1, 5, "UTF-8", NULL},
     {"\n#include <stdio.h>\n", JF_SYNTAX, 2, 1, "'#include' is not known", NULL},
     {"int #define X\n;", JF_SYNTAX, 1, 5, "not the first", NULL},
-    {"#define X\n", JF_SYNTAX, 1, 9, "not a constant", "#define X 42"},
-    {"#define X(a) a\n", JF_SYNTAX, 1, 9, "macro with parameters", NULL},
+    {"#define X Y\n#define Y (X)\n", JF_SEMANTIC, 1, 9, "depends on itself", NULL},
+    {"int a;\n#define X Y\n\n#define Y var\n", JF_SEMANTIC, 4, 11,
+     "'var' is not a constant", NULL},
+    {"#define X Y\nint a[X];\n#define Y 3\n", JF_SEMANTIC, 1, 11,
+     "'Y' is not declared", NULL},
+    {"#define X Y\nenum { X, Y };\n", JF_SEMANTIC, 1, 9,
+     "multiple declarations of macro X", NULL},
+    {"#define X sizeof(struct Open)\n", JF_INCOMPLETE, 1, 18, "Open", NULL},
+    {"#define X &((struct S *)0)\n", JF_SEMANTIC, 1, 11, "did you mean", NULL},
+    {"#define X &((struct S *)0)->none\n", JF_SEMANTIC, 1, 29, "no member", NULL},
+    {"#define X &((int *)0)->none\n", JF_SEMANTIC, 1, 24, "has no members", NULL},
+    {"#define X &((struct S)0)->a\n", JF_SEMANTIC, 1, 14, "not a pointer", NULL},
+    {"#define X &(*(struct S *)0)->a\n", JF_SEMANTIC, 1, 28, "only a pointer",
+     NULL},
+    {"#define X &7\n", JF_SYNTAX, 1, 12, "expected '('", NULL},
     {"#define X 1 2\n", JF_SYNTAX, 1, 13, "not a constant", NULL},
     {"#define X foo\n", JF_SEMANTIC, 1, 11, "'foo' is not declared", NULL},
     {"#define X -\n", JF_SYNTAX, 1, 12, "expected a constant expression", NULL},
@@ -545,6 +558,8 @@ static void test_memory(void)
         "enum X { X1, X2, X3 = 1 << 8 }; FILE *fopen(const char *, LPCSTR);"
         "int h(void) __asm__(\"h2\"); typedef float v4 "
         "__attribute__((vector_size(16)));"
+        "\n#define LATE (X3 + N2)\n#define N2 sizeof(struct Late)\n"
+        "struct Late { int a; };"
         "\n# 12 \"x.h\"\n#define STR \"a\" \"b\"\n#define Z sizeof(struct S)\n",
     };
     for (size_t i = 0; i < JF_COUNT(texts); i++) {

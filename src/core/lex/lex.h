@@ -85,7 +85,8 @@ typedef struct jf_Name {
     uint8_t token;            /* jf_Token: NAME or a keyword's */
     bool soft;                /* a keyword only where a name cannot stand */
     uint16_t builtin;         /* parser's: row of its built-in type + 1, or 0 */
-    uint32_t sub;             /* which keyword of those that share a token */
+    uint32_t sub;             /* which keyword of those that share a token;
+                                 parser's in plain names, 0 between texts */
     uint32_t stamp;           /* parser's: last record with such a member */
     struct jf_Symbol *symbol; /* parser's: the ordinary identifier, or NULL */
     struct jf_Type *tag;      /* parser's: the struct, union or enum, or NULL */

@@ -326,6 +326,10 @@ static void cdef_body(Parser *p, void *unused)
     jf_parse_next(p);
     while (!at_tok(p, JF_TK_EOF))
         external(p);
+    for (uint32_t i = 0; i < p->n_pending; i++) {
+        jf_parse_pending(p, i);
+        jf_arena_reset(&p->scratch, p->scratch_mark);
+    }
     if (!jf_scope_commit(p))
         jf_parse_nomem(p);
     p->scope->version++;
@@ -397,6 +401,7 @@ static void parser_free(Parser *p)
     jf_free(p->fields);
     jf_free(p->stamps);
     jf_free(p->items);
+    jf_free(p->pending);
     jf_free(p->own);
     jf_arena_free(&p->scratch);
     jf_arena_free(&p->whole);
@@ -430,6 +435,8 @@ static jf_Status run(Parser *p, const char *text, size_t n,
     jf_arena_reset(&p->scratch, p->scratch_mark);
     jf_scope_begin(p);
     jf_Status st = guarded(p, body, ctx);
+    for (uint32_t i = 0; i < p->n_pending; i++)
+        p->pending[i].name->sub = 0;
     if (st != JF_OK)
         jf_scope_rollback(p);
     return st;

@@ -49,24 +49,19 @@ static void define_string(Parser *p, jf_Symbol *sym)
     sym->type = NULL;
 }
 
-static void define(Parser *p)
+/* The current token is the first of the body. */
+static void define_body(Parser *p, jf_Name *name, const char *at, uint32_t line)
 {
     jf_Symbol sym = {.flags = JF_S_MACRO};
-    jf_Name *name = p->tok.name;
-    const char *at = p->tok.at;
-    uint32_t line = p->tok.line;
-    if (!name)
-        jf_parse_expected(p, "a name after #define");
-    const char *end = p->tok.at + p->tok.n;
-    jf_parse_next(p);
-    if (at_tok(p, JF_TK_LPAREN) && p->tok.at == end)
-        jf_parse_fail(
-            p, at, JF_SYNTAX,
-            "'%s' is a macro with parameters; only constants can be defined",
-            name->text);
-    if (at_tok(p, JF_TK_EOL))
-        define_usage(p, at, name->text);
-    if (accept_tok(p, JF_TK_DOTS)) {
+    jf_Name *word = at_tok(p, JF_TK_NAME) ? p->tok.name : NULL;
+    if (word && !word->symbol && word->sub)
+        jf_parse_pending(p, word->sub - 1);
+    if (word && word->symbol && word->symbol->kind == JF_SYM_STRING) {
+        sym.kind = JF_SYM_STRING;
+        sym.text = word->symbol->text;
+        sym.text_size = word->symbol->text_size;
+        jf_parse_next(p);
+    } else if (accept_tok(p, JF_TK_DOTS)) {
         sym.kind = JF_SYM_CONSTANT;
         sym.flags |= JF_S_DOTS;
         sym.type = jf_type_prim(p->u, JF_P_INT);
@@ -78,6 +73,119 @@ static void define(Parser *p)
     if (!at_tok(p, JF_TK_EOL))
         define_usage(p, p->tok.at, name->text);
     jf_scope_declare(p, name, &sym, at, line);
+}
+
+static void skip_rest(Parser *p)
+{
+    const char *at = p->lx.at;
+    while (at < p->lx.end && *at != '\n')
+        at++;
+    p->lx.at = at;
+    p->has_ahead = false;
+    jf_parse_next(p);
+}
+
+/* --- macros that wait ----------------------------------------------------- */
+
+/* Is a word of the body, or the struct that a tag in it means, not known yet? */
+static bool must_wait(const Parser *p)
+{
+    jf_Lex lx = p->lx;
+    jf_Tok t = p->tok;
+    bool tag = false;
+    JF_ASSERT(!p->has_ahead);
+    for (; t.kind > JF_TK_EOF; jf_lex_next(&lx, &t)) {
+        if (t.kind == JF_TK_NAME) {
+            const jf_Type *rec = tag ? t.name->tag : NULL;
+            if (tag ? !rec || (jf_is_record(rec) &&
+                               !(rec->u.rec->flags & JF_R_COMPLETE))
+                    : !t.name->symbol && !t.name->builtin)
+                return true;
+        }
+        tag =
+            t.kind == JF_TK_STRUCT || t.kind == JF_TK_UNION || t.kind == JF_TK_ENUM;
+    }
+    return false;
+}
+
+static void put_off(Parser *p, jf_Name *name, const char *at, uint32_t line)
+{
+    if (p->n_pending == p->cap_pending)
+        jf_parse_grow(p, &p->pending, p->n_pending, &p->cap_pending,
+                      sizeof *p->pending);
+    p->pending[p->n_pending++] =
+        (Pending){name, at, p->tok.at, line, PENDING_WAITS};
+    if (!name->sub)
+        name->sub = p->n_pending;
+    skip_rest(p);
+}
+
+/* At the end of the text, or when a constant expression needs it. */
+void jf_parse_pending(Parser *p, uint32_t i)
+{
+    Pending m = p->pending[i];
+    if (m.state == PENDING_DONE)
+        return;
+    if (m.state == PENDING_BUSY)
+        jf_parse_fail(p, m.at, JF_SEMANTIC, "the value of '%s' depends on itself",
+                      m.name->text);
+    jf_Lex lx = p->lx;
+    jf_Tok tok = p->tok, ahead = p->ahead;
+    bool has_ahead = p->has_ahead;
+    const char *last_end = p->last_end;
+    uint32_t dead = p->dead;
+    p->pending[i].state = PENDING_BUSY;
+    p->lx.at = m.body;
+    p->lx.line = m.line;
+    p->lx.first = false;
+    p->lx.directive = true;
+    p->has_ahead = false;
+    p->dead = 0;
+    jf_parse_enter(p);
+    jf_parse_next(p);
+    define_body(p, m.name, m.at, m.line);
+    leave_nest(p);
+    p->pending[i].state = PENDING_DONE;
+    p->lx = lx;
+    p->tok = tok;
+    p->ahead = ahead;
+    p->has_ahead = has_ahead;
+    p->last_end = last_end;
+    p->dead = dead;
+}
+
+/* Only constants become symbols. A macro that is empty or has parameters says
+ * nothing about the library; nor does one that is its own body, which system
+ * headers put beside enumerators. */
+static void define(Parser *p)
+{
+    jf_Name *name = p->tok.name;
+    const char *at = p->tok.at;
+    uint32_t line = p->tok.line;
+    if (!name)
+        jf_parse_expected(p, "a name after #define");
+    const char *end = p->tok.at + p->tok.n;
+    jf_parse_next(p);
+    if (at_tok(p, JF_TK_EOL))
+        return;
+    if (at_tok(p, JF_TK_LPAREN) && p->tok.at == end) {
+        skip_rest(p);
+        return;
+    }
+    if (p->tok.name == name) {
+        jf_Lex lx = p->lx;
+        jf_Tok t;
+        jf_lex_next(&lx, &t);
+        if (t.kind == JF_TK_EOL) {
+            skip_rest(p);
+            return;
+        }
+    }
+    /* A word that is a keyword elsewhere has no room for the number. */
+    if (name->token == JF_TK_NAME && must_wait(p))
+        put_off(p, name, at, line);
+    else
+        define_body(p, name, at, line);
 }
 
 /* --- #pragma pack --------------------------------------------------------- */
@@ -170,16 +278,6 @@ static void line(Parser *p, bool strict)
     m->at = p->tok.at;
     p->lx.line = m->line ? m->line - 1 : 0;
     p->marks = m;
-}
-
-static void skip_rest(Parser *p)
-{
-    const char *at = p->lx.at;
-    while (at < p->lx.end && *at != '\n')
-        at++;
-    p->lx.at = at;
-    p->has_ahead = false;
-    jf_parse_next(p);
 }
 
 /* The current token is `#`; afterwards it is the first one behind the line. */

@@ -180,7 +180,7 @@ static Value character(Parser *p)
     return make_int(p, (uint64_t)v, prefix == 'U' ? JF_P_UINT : JF_P_INT);
 }
 
-static Value size_value(const Parser *p, uint64_t n)
+Value jf_parse_size_value(const Parser *p, uint64_t n)
 {
     unsigned bits = p->u->target->prim[JF_C_PTR].size * 8u;
     return make_int(p, n, promoted(p, bits, false));
@@ -188,7 +188,9 @@ static Value size_value(const Parser *p, uint64_t n)
 
 static Value named_constant(Parser *p)
 {
-    const jf_Name *n = p->tok.name;
+    jf_Name *n = p->tok.name;
+    if (!n->symbol && n->token == JF_TK_NAME && n->sub)
+        jf_parse_pending(p, n->sub - 1);
     const jf_Symbol *s = n->symbol;
     if (!s) {
         if (n->token == JF_TK_BOOLEAN) {
@@ -217,65 +219,6 @@ static Value named_constant(Parser *p)
     return v;
 }
 
-/* offsetof(type, a.b[3].c): 7.19p3 */
-static uint64_t offset_step(Parser *p, jf_Type **t, const char *name, size_t n,
-                            const char *at)
-{
-    uint64_t offset = 0;
-    if (!jf_is_record(*t))
-        jf_parse_fail(p, at, JF_SEMANTIC, "'%s' has no members",
-                      jf_parse_spell(p, *t, ""));
-    jf_parse_layout(p, *t, at);
-    const jf_Field *f = jf_type_field(*t, name, n, &offset);
-    if (!f)
-        jf_parse_fail(p, at, JF_SEMANTIC, "'%s' has no member '%.*s'",
-                      jf_parse_spell(p, *t, ""), (int)(n > 80 ? 80 : n), name);
-    if (f->bits >= 0)
-        jf_parse_fail(p, at, JF_SEMANTIC, "'%.*s' is a bit-field", (int)n, name);
-    *t = f->type;
-    return offset;
-}
-
-static Value offset_of(Parser *p)
-{
-    unsigned quals;
-    uint64_t offset = 0;
-    jf_parse_next(p);
-    jf_parse_enter(p);
-    jf_parse_expect(p, JF_TK_LPAREN);
-    jf_Type *t = jf_parse_type_name(p, &quals);
-    jf_parse_expect(p, JF_TK_COMMA);
-    bool member = true;
-    for (;;) {
-        if (member) {
-            if (!p->tok.name)
-                jf_parse_expected(p, "the name of a member");
-            offset +=
-                offset_step(p, &t, p->tok.name->text, p->tok.name->n, p->tok.at);
-            jf_parse_next(p);
-        } else {
-            const char *at = p->tok.at;
-            jf_parse_enter(p);
-            Value v = jf_parse_integer(p, "an index");
-            if (t->kind != JF_ARRAY)
-                jf_parse_fail(p, at, JF_SEMANTIC, "'%s' is not an array",
-                              jf_parse_spell(p, t, ""));
-            jf_parse_layout(p, t->to, at);
-            offset += (uint64_t)v.v * t->to->size;
-            t = t->to;
-            jf_parse_expect(p, JF_TK_RBRACKET);
-            leave_nest(p);
-        }
-        member = at_tok(p, JF_TK_DOT);
-        if (!member && !at_tok(p, JF_TK_LBRACKET))
-            break;
-        jf_parse_next(p);
-    }
-    jf_parse_expect(p, JF_TK_RPAREN);
-    leave_nest(p);
-    return size_value(p, offset);
-}
-
 static Value parenthesized(Parser *p)
 {
     jf_parse_enter(p);
@@ -296,7 +239,7 @@ static Value primary(Parser *p)
     case JF_TK_LPAREN:
         return parenthesized(p);
     case JF_TK_OFFSETOF:
-        return offset_of(p);
+        return jf_parse_offsetof(p);
     case JF_TK_DOTS:
         jf_parse_fail(p, p->tok.at, JF_SYNTAX,
                       "'...' cannot stand for a value in this place");
@@ -351,14 +294,14 @@ static Value size_of(Parser *p)
         jf_parse_expect(p, JF_TK_RPAREN);
         leave_nest(p);
         jf_parse_layout(p, t, at);
-        return size_value(p, alignof_ ? t->align : t->size);
+        return jf_parse_size_value(p, alignof_ ? t->align : t->size);
     }
     if (at_tok(p, JF_TK_LPAREN) && jf_parse_ahead(p)->kind == JF_TK_NAME &&
         !jf_parse_ahead(p)->name->symbol)
         jf_parse_unknown_type(p, jf_parse_ahead(p));
     if (alignof_)
         jf_parse_expected(p, "'(' and a type");
-    return size_value(p, operand_size(p));
+    return jf_parse_size_value(p, operand_size(p));
 }
 
 static Value negated(Parser *p, jf_Token op, Value v, const char *at)
@@ -400,6 +343,8 @@ static Value unary(Parser *p)
         leave_nest(p);
         return v;
     }
+    case JF_TK_AMP:
+        return jf_parse_address(p);
     case JF_TK_EXTENSION:
         jf_parse_enter(p);
         jf_parse_next(p);
@@ -632,6 +577,11 @@ static Value conditional(Parser *p)
 Value jf_parse_constant(Parser *p)
 {
     return conditional(p);
+}
+
+Value jf_parse_operand(Parser *p)
+{
+    return unary(p);
 }
 
 Value jf_parse_integer(Parser *p, const char *what)

@@ -74,8 +74,9 @@ jf_Scope *jf_scope_new(jf_Universe *u); /* NULL: memory */
 void jf_scope_free(jf_Scope *s);
 jf_Group *jf_scope_group(jf_Scope *s);  /* borrowed */
 
-/* Declarations of `other` become visible in `s`, now and later; types are the
- * same records. Keeps other's group (not other) alive, copies its symbols.
+/* What `other` declares so far becomes visible in `s`, as in cffi: what it
+ * declares later does not. Types are the same records. Keeps other's group (not
+ * other) alive, copies its symbols.
  * JF_SEMANTIC on a name that both declare differently. */
 jf_Status jf_scope_include(jf_Scope *s, jf_Scope *other, jf_Diag *d);
 

@@ -130,6 +130,17 @@ typedef struct Decl {
     Attrs attrs;
 } Decl;
 
+/* A macro that waits. While it does, the name's `sub` is its number + 1. */
+typedef struct Pending {
+    jf_Name *name;
+    const char *at;   /* the name's place */
+    const char *body; /* its first byte, in the text */
+    uint32_t line;
+    uint8_t state;    /* PENDING_* */
+} Pending;
+
+enum { PENDING_WAITS, PENDING_BUSY, PENDING_DONE };
+
 /* A member's name and the stamp it bore before. */
 typedef struct Stamp {
     jf_Name *name;
@@ -173,6 +184,8 @@ typedef struct Parser {
     uint32_t n_stamps, cap_stamps;
     jf_Enumerator *items;   /* stack of enumerators; owned array */
     uint32_t n_items, cap_items;
+    Pending *pending;       /* macros that name what is not known yet; owned */
+    uint32_t n_pending, cap_pending;
     uint16_t packs[MAX_PACKS]; /* #pragma pack stack */
     uint32_t n_packs;
     uint16_t pack;          /* in force; 0: natural */
@@ -293,6 +306,13 @@ bool jf_parse_prim_unsigned(unsigned prim);
 /* C's constant-expression: no comma, no assignment. */
 Value jf_parse_constant(Parser *p);
 Value jf_parse_cast(Parser *p, jf_Type *t, Value v, const char *at);
+/* What may stand behind a cast. */
+Value jf_parse_operand(Parser *p);
+/* A size_t. */
+Value jf_parse_size_value(const Parser *p, uint64_t n);
+/* offsetof(...) and &((T *)0)->m. (offset.c) */
+Value jf_parse_offsetof(Parser *p);
+Value jf_parse_address(Parser *p);
 /* An integer, or fail saying `what` it is for. */
 Value jf_parse_integer(Parser *p, const char *what);
 
@@ -314,5 +334,7 @@ const char *jf_scope_suggest_type(const jf_Scope *s, const char *name, size_t n)
 
 /* `#` at the beginning of a line: the whole directive. (directive.c) */
 void jf_parse_directive(Parser *p);
+/* Declare a macro whose value had to wait. */
+void jf_parse_pending(Parser *p, uint32_t i);
 
 #endif
