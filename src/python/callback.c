@@ -7,6 +7,7 @@
  */
 #include "python/call.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum { FEW_ARGS = 8 };
@@ -18,11 +19,10 @@ typedef struct Callback {
     PyObject *ctypes;                 /* tuple: result, parameters */
     uint8_t *codes;                   /* owned: Code of each parameter */
     jf_Callback *cb;                  /* owned */
-    char *error;                /* owned: the result C gets after an exception */
-    Py_ssize_t size;            /* bytes of the result; 0: void */
-    uint8_t code;               /* Code of the result */
-    int32_t error_at, saved_at; /* errno and the saved errno, in bytes from
-                                   jpy_put_aside; 0: that is not known */
+    char *error;     /* owned: the result C gets after an exception */
+    Py_ssize_t size; /* bytes of the result; 0: void */
+    uint8_t code;    /* Code of the result */
+    int saved;       /* from errno to the saved errno, in ints; 0: unknown */
 } Callback;
 
 /* --- the object -------------------------------------------------------------------- */
@@ -245,15 +245,16 @@ static void callback_run(Callback *c, const jf_Plan *plan, char *slots, char *re
         PyMem_Free(args);
 }
 
+/* Where this thread's errno is: known after its first callback. */
+static _Thread_local int *errno_cell JF_STATIC_TLS;
+
 static void callback_entry(void *context, const jf_Plan *plan, void *slots,
                            void *ret)
 {
     Callback *c = context;
-    bool is_near = c->saved_at;
-    char *base = (char *)&jpy_put_aside;
-    int *error = (int *)(base + c->error_at), *saved = (int *)(base + c->saved_at);
-    if (is_near)
-        *saved = *error;
+    int *error = errno_cell ? errno_cell : (errno_cell = &errno), *saved = NULL;
+    if (c->saved)
+        *(saved = error + c->saved) = *error;
     else
         jf_os_errno_save();
     Gil gil;
@@ -263,7 +264,7 @@ static void callback_entry(void *context, const jf_Plan *plan, void *slots,
         Py_DECREF(c);
         jpy_gil_leave(&gil);
     }
-    if (is_near)
+    if (saved)
         *error = *saved;
     else
         jf_os_errno_restore();
@@ -297,11 +298,9 @@ static Callback *callback_new(State *st, CTypeObject *ct, PyObject *callable,
     c->ctype = (CTypeObject *)Py_NewRef((PyObject *)ct);
     c->callable = Py_NewRef(callable);
     c->onerror = onerror != Py_None ? Py_NewRef(onerror) : NULL;
-    int32_t here;
-    if (jpy_gil_slot(&here) && jf_os_errno_offsets(&c->error_at, &c->saved_at)) {
-        c->error_at -= here;
-        c->saved_at -= here;
-    }
+    int32_t error_at, saved_at;
+    if (jf_os_errno_offsets(&error_at, &saved_at))
+        c->saved = (saved_at - error_at) / (int)sizeof(int);
     c->ctypes = signature_ctypes(st, ct->type->to);
     if (!c->ctypes) {
         Py_DECREF((PyObject *)c);
