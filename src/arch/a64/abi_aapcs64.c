@@ -38,7 +38,7 @@ static uint32_t whole_value(const jf_View *v, uint32_t *part)
     uint64_t bytes = 0;
     for (uint32_t i = 0; i < v->n; i++) {
         const jf_Leaf *l = &v->leaves[i];
-        if (l->cls == JF_LEAF_OPEN || (l->in_union && !l->ghost))
+        if (l->cls == JF_LEAF_OPEN || (l->in_union && !l->ghost && !l->empty))
             return 0;
         if (l->ghost || l->size == 0)
             continue;

@@ -45,10 +45,13 @@ static bool is_aligned(const jf_Leaf *l)
 }
 
 /* Is there nothing to classify? GCC lets two things count that hold no bits: the
- * type of an array of no elements unless that begins an eightbyte, and that of
- * a zero-width bit-field which is a member of a union. */
+ * type of an array of no elements, or of what is in a record of no bytes, unless
+ * that begins an eightbyte; and that of a zero-width bit-field which is a member
+ * of a union. */
 static bool is_nothing(const jf_Leaf *l)
 {
+    if (l->empty && (l->origin % 8 == 0 || l->offset / 8 != l->origin / 8))
+        return true;
     if (l->cls == JF_LEAF_BITS && l->size == 0)
         return !l->in_union;
     if (l->ghost && (l->origin % 8 == 0 || l->offset / 8 != l->origin / 8))
@@ -113,6 +116,48 @@ static void classify(const jf_View *v, Class cls[2])
         cls[0] = C_MEMORY;
     if (cls[1] == C_SSEUP && cls[0] != C_SSE)
         cls[1] = C_SSE;
+}
+
+/* Is a record inside `t` (or `t` itself, unless `outermost`) for memory by its
+ * own classification? The clean-up of step 5 is done for each of them: a union
+ * of long double and int is, also where members around it make of the first
+ * eightbyte and of the second what could travel in registers. */
+static bool has_memory_inside(jf_PlanMaker *m, const jf_Type *t, bool outermost)
+{
+    for (; t->kind == JF_ARRAY; t = t->to)
+        if (t->length == 0)
+            return false;
+    if (!jf_is_record(t) || t->size == 0)
+        return false;
+    for (uint32_t i = 0; i < t->u.rec->n_fields; i++) {
+        const jf_Field *f = &t->u.rec->fields[i];
+        if (f->bits < 0 && has_memory_inside(m, f->type, false))
+            return true;
+    }
+    jf_View v;
+    Class cls[2];
+    if (outermost || !jf_view_make(m, t, &v))
+        return false;
+    classify(&v, cls);
+    return cls[0] == C_MEMORY;
+}
+
+/* Classes of a value that is an argument or a result. Uses the maker's leaves:
+ * the view is made again where records inside were looked at. */
+static void classify_value(jf_PlanMaker *m, const jf_View *v, Class cls[2])
+{
+    bool x87 = false;
+    for (uint32_t i = 0; i < v->n; i++)
+        x87 = x87 || v->leaves[i].cls == JF_LEAF_X87;
+    if (!x87 || !v->aggregate || v->size > 16) {
+        classify(v, cls);
+        return;
+    }
+    jf_View again;
+    cls[0] = C_MEMORY;
+    cls[1] = C_NONE;
+    if (!has_memory_inside(m, v->type, true) && jf_view_make(m, v->type, &again))
+        classify(&again, cls);
 }
 
 static uint32_t count(const Class cls[2], Class wanted)
@@ -195,7 +240,7 @@ static jf_Status sysv_arg(jf_PlanMaker *m, const jf_View *v, bool variadic,
                                "is a vector of more than 16 bytes: how it is "
                                "passed depends on compiler options",
                                d);
-    classify(v, cls);
+    classify_value(m, v, cls);
     if (cls[0] == C_MEMORY || cls[0] == C_X87 || cls[1] == C_X87)
         return on_stack(m, v, out, d);
     uint32_t gprs = count(cls, C_INTEGER);
@@ -226,7 +271,7 @@ static jf_Status sysv_result(jf_PlanMaker *m, const jf_View *v, jf_PlanValue *ou
                                       .offset = i * 16});
         return JF_OK;
     }
-    classify(v, cls);
+    classify_value(m, v, cls);
     if (cls[0] == C_MEMORY && v->hollow)
         return JF_OK; /* padding is not worth an address, say the compilers */
     if (cls[0] == C_MEMORY) {

@@ -31,7 +31,8 @@ typedef struct jf_Leaf {
     bool is_complex;  /* one of the parts of a complex number */
     bool ghost;       /* scalar of an array of no elements: it is not there, but
                          compilers look at its type */
-    uint32_t origin;  /* ghost: offset of that array */
+    bool empty;       /* stands in a struct or union of no bytes */
+    uint32_t origin;  /* ghost, empty: offset of that array, struct or union */
 } jf_Leaf;
 
 /* Values up to this size are flattened; no convention looks inside others. */

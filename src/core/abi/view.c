@@ -12,7 +12,8 @@
 typedef struct Walk {
     jf_PlanMaker *m;
     bool ghost;      /* inside an array of no elements */
-    uint32_t origin; /* the outermost such array's offset */
+    bool empty;      /* inside a struct or union of no bytes */
+    uint32_t origin; /* the outermost such array's or record's offset */
     bool in_union;   /* inside a union, however deep */
     bool repeat;     /* behind the first element of an array */
     bool is_complex; /* at the parts of a complex number */
@@ -22,7 +23,7 @@ static bool same_leaf(const jf_Leaf *a, const jf_Leaf *b)
 {
     return a->offset == b->offset && a->size == b->size && a->cls == b->cls &&
            a->named == b->named && a->in_union == b->in_union &&
-           a->ghost == b->ghost && a->origin == b->origin;
+           a->ghost == b->ghost && a->empty == b->empty && a->origin == b->origin;
 }
 
 static void put(Walk *w, jf_Leaf leaf)
@@ -30,7 +31,8 @@ static void put(Walk *w, jf_Leaf leaf)
     jf_PlanMaker *m = w->m;
     leaf.ghost = w->ghost;
     leaf.repeat = w->repeat;
-    leaf.origin = w->ghost ? w->origin : 0;
+    leaf.empty = w->empty;
+    leaf.origin = w->ghost || w->empty ? w->origin : 0;
     for (uint32_t i = 0; i < m->n_leaves; i++)
         if (same_leaf(&m->leaves[i], &leaf))
             return; /* a union says it again */
@@ -108,7 +110,8 @@ static void walk_array(Walk *w, const jf_Type *t, uint32_t offset)
     bool ghost = w->ghost, repeat = w->repeat;
     if (!ghost && t->length == 0) {
         w->ghost = true;
-        w->origin = offset;
+        if (!w->empty)
+            w->origin = offset;
     }
     uint64_t n = t->length == 0 || t->to->size == 0 ? 1 : t->length;
     for (uint64_t i = 0; i < n; i++) {
@@ -121,12 +124,18 @@ static void walk_array(Walk *w, const jf_Type *t, uint32_t offset)
 
 static void walk_record(Walk *w, const jf_Type *t, uint32_t offset)
 {
-    bool in_union = w->in_union;
+    bool in_union = w->in_union, empty = w->empty;
     if (w->ghost && t->size > JF_VIEW_MAX)
         return; /* of what is not there only small parts can matter */
+    if (t->size == 0 && !empty) {
+        w->empty = true;
+        if (!w->ghost)
+            w->origin = offset;
+    }
     w->in_union = in_union || t->kind == JF_UNION;
     for (uint32_t i = 0; i < t->u.rec->n_fields; i++)
         walk_field(w, &t->u.rec->fields[i], t, offset);
+    w->empty = empty;
     w->in_union = in_union;
 }
 
