@@ -18,6 +18,7 @@ typedef struct Callback {
     PyObject *onerror;                /* owned; NULL: none */
     PyObject *ctypes;                 /* tuple: result, parameters */
     uint8_t *codes;                   /* owned: Code of each parameter */
+    uint8_t is_even;                  /* slot of parameter i: 8 * i */
     jf_Callback *cb;                  /* owned */
     char *error;     /* owned: the result C gets after an exception */
     Py_ssize_t size; /* bytes of the result; 0: void */
@@ -227,8 +228,9 @@ static void callback_run(Callback *c, const jf_Plan *plan, char *slots, char *re
     }
     args++; /* one cell before the arguments is the callee's to use */
     for (; done < n; done++) {
-        args[done] = argument(c, done, slots + plan->args[done].slot);
-        if (!args[done])
+        char *p = slots + (c->is_even ? 8 * done : plan->args[done].slot);
+        JF_ASSERT(p == slots + plan->args[done].slot);
+        if (!(args[done] = argument(c, done, p)))
             break;
     }
     if (done == n)
@@ -313,8 +315,11 @@ static Callback *callback_new(State *st, CTypeObject *ct, PyObject *callable,
     c->codes = jf_calloc((size_t)PyTuple_GET_SIZE(c->ctypes));
     if (!c->error || !c->codes)
         PyErr_NoMemory();
-    for (uint32_t i = 0; c->codes && i < ct->type->to->u.func->n_params; i++)
+    c->is_even = 1;
+    for (uint32_t i = 0; c->codes && i < ct->type->to->u.func->n_params; i++) {
         c->codes[i] = param_ctype(c, i)->code;
+        c->is_even &= (size_t)param_ctype(c, i)->size <= 8;
+    }
     if (!c->error || !c->codes ||
         (error != Py_None && put_result(c, c->error, error) < 0)) {
         Py_DECREF((PyObject *)c);
