@@ -22,7 +22,9 @@ typedef enum jf_SymKind {
 
 /* Who holds the host's lock during a call. JF_GIL_DEFAULT: what the FFI says.
  * JF_GIL_AUTO is reserved: decided by proof, treated as RELEASE until then. */
-typedef enum jf_Gil { JF_GIL_DEFAULT, JF_GIL_RELEASE, JF_GIL_HOLD, JF_GIL_AUTO } jf_Gil;
+typedef enum jf_Gil {
+    JF_GIL_DEFAULT, JF_GIL_RELEASE, JF_GIL_HOLD, JF_GIL_AUTO
+} jf_Gil;
 
 /* jf_Symbol.flags */
 enum {
@@ -101,8 +103,8 @@ jf_Type *jf_scope_tag(const jf_Scope *s, jf_Kind kind, const char *name, size_t 
 
 /* Every symbol in order of declaration (included ones first); every tagged
  * struct, union and enum. `visit` returns false to stop. */
-void jf_scope_each(const jf_Scope *s, bool (*visit)(void *ctx, const jf_Symbol *sym),
-                   void *ctx);
+void jf_scope_each(const jf_Scope *s,
+                   bool (*visit)(void *ctx, const jf_Symbol *sym), void *ctx);
 void jf_scope_each_tag(const jf_Scope *s, bool (*visit)(void *ctx, jf_Type *t),
                        void *ctx);
 

@@ -495,7 +495,7 @@ void jf_group_rollback(jf_Group *g, jf_GroupMark m)
     jf_arena_reset(&g->arena, m.arena);
 }
 
-/* --- records -------------------------------------------------------------------- */
+/* --- records -------------------------------------------------------------- */
 
 /* `more`: bytes for what belongs to it, behind it. */
 static jf_Type *member_new(jf_Group *g, jf_Kind kind, size_t more)
