@@ -89,75 +89,79 @@ static void classify_leaf(const jf_Leaf *l, Class cls[2])
     }
 }
 
-/* Classes of both eightbytes; C_MEMORY in the first means the whole. */
-static void classify(const jf_View *v, Class cls[2])
+/* Merge the classes of the view's scalars into those of the value. */
+static void classify_leaves(const jf_View *v, Class cls[2])
 {
-    cls[0] = cls[1] = C_NONE;
-    if (v->size == 0)
-        return;
-    if (v->size > 16) {
-        cls[0] = C_MEMORY;
-        return;
-    }
     for (uint32_t i = 0; i < v->n; i++) {
         const jf_Leaf *l = &v->leaves[i];
         if (is_nothing(l))
             continue;
-        if (!is_aligned(l)) {
+        if (is_aligned(l))
+            classify_leaf(l, cls);
+        else
             cls[0] = C_MEMORY;
-            return;
-        }
-        classify_leaf(l, cls);
     }
-    if (v->size <= 8)
+}
+
+/* 3.2.3, aggregates, step 5: the post-merger clean-up. */
+static void clean_up(uint64_t size, Class cls[2])
+{
+    if (size <= 8)
         cls[1] = C_NONE; /* what holds no bits may stand behind the last byte */
-    /* step 5, the post-merger clean-up */
     if (cls[1] == C_MEMORY || (cls[1] == C_X87UP && cls[0] != C_X87))
         cls[0] = C_MEMORY;
     if (cls[1] == C_SSEUP && cls[0] != C_SSE)
         cls[1] = C_SSE;
 }
 
-/* Is a record inside `t` (or `t` itself, unless `outermost`) for memory by its
- * own classification? The clean-up of step 5 is done for each of them: a union
- * of long double and int is, also where members around it make of the first
- * eightbyte and of the second what could travel in registers. */
-static bool has_memory_inside(jf_PlanMaker *m, const jf_Type *t, bool outermost)
+static bool has_x87(const jf_View *v)
 {
-    for (; t->kind == JF_ARRAY; t = t->to)
-        if (t->length == 0)
-            return false;
-    if (!jf_is_record(t) || t->size == 0)
-        return false;
-    for (uint32_t i = 0; i < t->u.rec->n_fields; i++) {
-        const jf_Field *f = &t->u.rec->fields[i];
-        if (f->bits < 0 && has_memory_inside(m, f->type, false))
+    for (uint32_t i = 0; i < v->n; i++)
+        if (v->leaves[i].cls == JF_LEAF_X87)
             return true;
-    }
-    jf_View v;
-    Class cls[2];
-    if (outermost || !jf_view_make(m, t, &v))
-        return false;
-    classify(&v, cls);
-    return cls[0] == C_MEMORY;
+    return false;
 }
 
-/* Classes of a value that is an argument or a result. Uses the maker's leaves:
- * the view is made again where records inside were looked at. */
-static void classify_value(jf_PlanMaker *m, const jf_View *v, Class cls[2])
+/* Classes of a record of 16 bytes that holds a long double, which begins it.
+ * Here it matters which record a scalar stands in: merging and clean-up are done
+ * for each one inside by itself (step 4, "classified recursively"), and X87 does
+ * not merge the same way in every order. Uses the maker's leaves. */
+static void classify_deep(jf_PlanMaker *m, const jf_Type *t, Class cls[2])
 {
-    bool x87 = false;
-    for (uint32_t i = 0; i < v->n; i++)
-        x87 = x87 || v->leaves[i].cls == JF_LEAF_X87;
-    if (!x87 || !v->aggregate || v->size > 16) {
-        classify(v, cls);
-        return;
+    cls[0] = cls[1] = C_NONE;
+    for (uint32_t i = 0; i < t->u.rec->n_fields; i++) {
+        const jf_Type *inner = t->u.rec->fields[i].type;
+        jf_View part;
+        if (!jf_view_field(m, t, i, &part))
+            return; /* out of memory: the maker says so */
+        while (inner->kind == JF_ARRAY && inner->length == 1)
+            inner = inner->to;
+        if (!jf_is_record(inner) || !has_x87(&part)) {
+            classify_leaves(&part, cls);
+            continue;
+        }
+        Class of_inner[2];
+        classify_deep(m, inner, of_inner);
+        cls[0] = merge(cls[0], of_inner[0]);
+        cls[1] = merge(cls[1], of_inner[1]);
     }
-    jf_View again;
-    cls[0] = C_MEMORY;
-    cls[1] = C_NONE;
-    if (!has_memory_inside(m, v->type, true) && jf_view_make(m, v->type, &again))
-        classify(&again, cls);
+    clean_up(t->size, cls);
+}
+
+/* Classes of both eightbytes; C_MEMORY in the first means the whole. */
+static void classify(jf_PlanMaker *m, const jf_View *v, Class cls[2])
+{
+    cls[0] = cls[1] = C_NONE;
+    if (v->size == 0)
+        return;
+    if (v->size > 16) {
+        cls[0] = C_MEMORY;
+    } else if (v->aggregate && has_x87(v)) {
+        classify_deep(m, v->type, cls);
+    } else {
+        classify_leaves(v, cls);
+        clean_up(v->size, cls);
+    }
 }
 
 static uint32_t count(const Class cls[2], Class wanted)
@@ -240,7 +244,7 @@ static jf_Status sysv_arg(jf_PlanMaker *m, const jf_View *v, bool variadic,
                                "is a vector of more than 16 bytes: how it is "
                                "passed depends on compiler options",
                                d);
-    classify_value(m, v, cls);
+    classify(m, v, cls);
     if (cls[0] == C_MEMORY || cls[0] == C_X87 || cls[1] == C_X87)
         return on_stack(m, v, out, d);
     uint32_t gprs = count(cls, C_INTEGER);
@@ -271,7 +275,7 @@ static jf_Status sysv_result(jf_PlanMaker *m, const jf_View *v, jf_PlanValue *ou
                                       .offset = i * 16});
         return JF_OK;
     }
-    classify_value(m, v, cls);
+    classify(m, v, cls);
     if (cls[0] == C_MEMORY && v->hollow)
         return JF_OK; /* padding is not worth an address, say the compilers */
     if (cls[0] == C_MEMORY) {

@@ -93,5 +93,8 @@ extern const jf_Convention jf_convention_apple64; /* the same file */
 
 /* core/abi/view.c: flatten `t`, which is laid out. False: memory. */
 bool jf_view_make(jf_PlanMaker *m, const jf_Type *t, jf_View *v);
+/* The same for the i-th member of a record alone, at its place in the record.
+ * Either makes the leaves of views made before invalid. */
+bool jf_view_field(jf_PlanMaker *m, const jf_Type *rec, uint32_t i, jf_View *v);
 
 #endif

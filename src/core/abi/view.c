@@ -222,3 +222,15 @@ bool jf_view_make(jf_PlanMaker *m, const jf_Type *t, jf_View *v)
     v->n = m->n_leaves;
     return !m->failed;
 }
+
+bool jf_view_field(jf_PlanMaker *m, const jf_Type *rec, uint32_t i, jf_View *v)
+{
+    JF_ASSERT(jf_is_record(rec) && i < rec->u.rec->n_fields);
+    m->n_leaves = 0;
+    Walk w = {.m = m, .in_union = rec->kind == JF_UNION};
+    walk_field(&w, &rec->u.rec->fields[i], rec, 0);
+    *v = (jf_View){.type = rec, .size = rec->size, .aggregate = true};
+    v->leaves = m->leaves;
+    v->n = m->n_leaves;
+    return !m->failed;
+}
