@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """Measure calls from Python to C: jiffi and its peers, side by side.
 
-    bench/run.py [--repeats 9] [--cases add,sum10] [--peers jiffi,ext] [--quick]
+    bench/run.py [--repeats 25] [--cases add,sum10] [--peers jiffi,ext] [--quick]
 
 All peers of a case run in one process, in turns. jiffi without machine code
 (JIFFI_JIT=off) needs a second process; it runs there together with the
@@ -30,7 +30,7 @@ from peers import build  # noqa: E402
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--repeats", type=int, default=25)
     parser.add_argument("--cases", help="names, with commas between; default: all")
     parser.add_argument("--peers", help="names, with commas between; default: all")
     parser.add_argument("--quick", action="store_true",

@@ -142,9 +142,12 @@ void *jf_os_lib_symbol(jf_OsLib *lib, const char *name, jf_Diag *d)
 {
     dlerror();
     void *p = dlsym(lib->handle, name);
-    if (!p)
-        jf_diag_set(d, JF_NOT_FOUND, "symbol '%s' not found in library '%s': %s",
-                    name, lib->name, dl_text());
+    if (!p) {
+        const char *why = dl_text();
+        jf_diag_set(d, JF_NOT_FOUND, "symbol '%s' not found in library '%s'", name,
+                    lib->name);
+        jf_diag_hint(d, "%s", why);
+    }
     return p;
 }
 

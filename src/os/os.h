@@ -39,7 +39,8 @@ jf_Status jf_os_lib_adopt(void *handle, jf_OsLib **lib, jf_Diag *d);
 void *jf_os_lib_handle(jf_OsLib *lib);
 /* The path or name it was found under; borrowed. */
 const char *jf_os_lib_name(const jf_OsLib *lib);
-/* Address of a symbol; NULL and a diagnostic if it is not there. */
+/* Address of a symbol; NULL and a diagnostic if it is not there, with the
+ * loader's own words as the hint. */
 void *jf_os_lib_symbol(jf_OsLib *lib, const char *name, jf_Diag *d);
 jf_Status jf_os_lib_close(jf_OsLib *lib, jf_Diag *d); /* frees `lib` */
 

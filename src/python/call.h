@@ -124,6 +124,7 @@ static inline bool jpy_gil_enter(Gil *g)
 {
     PyThreadState *mine = jpy_put_aside;
     g->way = GIL_HELD;
+    g->state = PyGILState_LOCKED; /* for compilers that cannot see it unused */
     if (!mine && jpy_thread_holds_gil())
         return true;
     if (!Py_IsInitialized())

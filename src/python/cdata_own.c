@@ -492,7 +492,7 @@ static PyType_Slot ext_slots[] = {
 };
 
 PyType_Spec jpy_ext_spec = {
-    .name = "jiffi.CDataOwner",
+    .name = "jiffi.CData", /* as its base: which of them it is interests nobody */
     .basicsize = sizeof(CDataExt),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | JPY_TPFLAGS_NO_NEW,
     .slots = ext_slots,

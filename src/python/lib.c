@@ -49,8 +49,7 @@ static void *resolve(LibState *ls, const jf_Symbol *sym)
     if (!p)
         PyErr_Format(PyExc_AttributeError, "%s '%s' not found in library '%s': %s",
                      sym->kind == JF_SYM_VARIABLE ? "variable" : "function/symbol",
-                     sym->link, ls->handle->name,
-                     d.message ? d.message : "no address");
+                     sym->link, ls->handle->name, d.hint ? d.hint : "no address");
     jf_diag_clear(&d);
     return p;
 }
