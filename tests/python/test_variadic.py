@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Calls through `...`."""
 
+import gc
 import sys
 
 import call_samples
@@ -96,12 +97,15 @@ def test_errors(lib):
 def test_no_leaks(ffi, lib):
     out = ffi.new("char[300]")
     objects = [b"bytes", 2.5, 10**12, ffi.cast("short", 3), "bad"]
+    gc.collect()  # tracebacks of earlier tests may go at any time
     before = [sys.getrefcount(o) for o in objects]
     for _ in range(100):
         lib.format_va(out, 300, b"sdli", *objects[:4])
         with pytest.raises(TypeError):
             lib.format_va(out, 300, b"sdli", *objects)
-    assert [sys.getrefcount(o) for o in objects] == before
+    gc.collect()
+    after = [sys.getrefcount(o) for o in objects]
+    assert max(abs(a - b) for a, b in zip(after, before)) < 50
 
 
 def test_more_lists_of_types_than_are_kept(ffi, lib):
