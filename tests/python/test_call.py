@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Calls: every kind of argument and result, errors, errno, lifetimes."""
 
+import gc
 import inspect
 import os
 import pydoc
 import subprocess
-import gc
 import sys
 import threading
 from pathlib import Path
