@@ -64,7 +64,7 @@ int jf_os_pages_move(void *from, void *at, size_t size)
 int jf_os_pages_can_execute(void)
 {
     size_t size = jf_os_page_size();
-    void *at, *from;
+    void *at = NULL, *from = NULL;
     int e = jf_os_pages_new(NULL, size, &at);
     if (e)
         return e;
