@@ -325,8 +325,7 @@ PyObject *jpy_ffi_cdef(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                      Py_TYPE(a[0])->tp_name);
         return NULL;
     }
-    jf_CdefOptions options = {
-        .file = "<cdef source string>", .line = 1, .dots_ok = true};
+    jf_CdefOptions options = {.file = "<cdef source string>", .line = 1};
     options.terminated = true;
     options.gil = ffi->gil;
     int override = a[1] ? PyObject_IsTrue(a[1]) : 0;

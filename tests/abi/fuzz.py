@@ -373,8 +373,8 @@ def run_side(side, args, tmp):
     done = refused = 0
     failed = run_rows(bench, side, args)
     why = {}
-    while args.count == 0 or done < args.count:
-        n = 250 if args.count == 0 else min(250, args.count - done)
+    while done < args.count:
+        n = min(250, args.count - done)
         maker = SignatureMaker(rng, side.rare, vectors=args.vectors, width_long=side.long_bits)
         funcs = [maker.func() for _ in range(n)]
         bad, totals = bench.run(funcs, args.seed)
@@ -404,18 +404,23 @@ def main():
     p = argparse.ArgumentParser()
     p.add_argument("--objects", default=os.path.join(ROOT, "build"))
     p.add_argument("--side", default="x64")
-    p.add_argument("--count", type=int, default=2000, help="per side; 0: without end")
+    p.add_argument("--count", type=int, default=2000, help="per side; 0: 1000 on each side in turns, without end")
     p.add_argument("--seed", type=int, default=random.randrange(1 << 30))
     p.add_argument("--opt", default="-O1")
     p.add_argument("--no-vectors", dest="vectors", action="store_false")
     p.add_argument("--show", type=int, default=3)
     p.add_argument("--stop", action="store_true", help="at the first batch that fails")
     args = p.parse_args()
+    endless = args.count == 0
+    args.count = args.count or 1000
     bad = 0
     with tempfile.TemporaryDirectory() as tmp:
-        for name in args.side.split(","):
-            bad += run_side(SIDES[name], args, tmp)
-    return 1 if bad else 0
+        while True:
+            for name in args.side.split(","):
+                bad += run_side(SIDES[name], args, tmp)
+            if not endless or (bad and args.stop):
+                return 1 if bad else 0
+            args.seed += 1  # the sides in turns, for as long as it is let
 
 
 if __name__ == "__main__":

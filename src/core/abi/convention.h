@@ -57,7 +57,6 @@ typedef struct jf_PlanMaker {
     const jf_Target *target;
     uint32_t gpr, vec;   /* argument registers given out so far */
     uint64_t stack;      /* bytes of the outgoing area so far */
-    bool vector_call;    /* reserved */
     jf_Piece *pieces;    /* owned */
     uint32_t n_pieces, cap_pieces;
     jf_Leaf *leaves;     /* owned; the view's */

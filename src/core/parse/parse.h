@@ -67,8 +67,6 @@ typedef struct jf_CdefOptions {
     uint16_t pack;      /* #pragma pack for the whole text; 0 natural */
     bool packed;        /* every struct gets attribute packed */
     uint8_t gil;        /* jf_Gil for every function without its own */
-    bool dots_ok;       /* `...;`, `[...]`, `= ...` are meant for API mode and
-                           accepted; they are always parsed and kept */
     bool terminated;    /* text[n] is a NUL: it need not be copied */
 } jf_CdefOptions;
 
