@@ -125,8 +125,12 @@ static void walk_array(Walk *w, const jf_Type *t, uint32_t offset)
 static void walk_record(Walk *w, const jf_Type *t, uint32_t offset)
 {
     bool in_union = w->in_union, empty = w->empty;
-    if (w->ghost && t->size > JF_VIEW_MAX)
-        return; /* of what is not there only small parts can matter */
+    if (w->ghost && t->size > JF_VIEW_MAX) {
+        /* Not there, and too large for registers all the same: GCC says so of
+         * the whole value where the array does not begin an eightbyte. */
+        put(w, (jf_Leaf){.offset = offset, .size = 2 * JF_VIEW_MAX, .named = true});
+        return;
+    }
     if (t->size == 0 && !empty) {
         w->empty = true;
         if (!w->ghost)
