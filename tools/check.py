@@ -94,6 +94,11 @@ def pytest(tally, name, python, package, env=None, extra=()):
     tally.add("pytest " + name, max(n - bad - errors - skipped, 0), failed, skipped)
 
 
+# The same records and signatures at every run, so that a red run means a change and
+# can be repeated; make fuzz-abi draws new ones.
+SEED = "20261122"
+
+
 def fuzzer(tally, name, script, *arguments):
     simple(tally, name, [os.path.join(VENV, "python"), script, *arguments])
 
@@ -120,12 +125,12 @@ def steps_all(tally):
     yield "pytest-libffi", lambda: pytest(tally, "libffi", python, "build/dev/python",
                                           {"JIFFI_JIT": "off"})
     yield "layout", lambda: fuzzer(tally, "layout fuzz", "tests/layout/fuzz.py", "--dump",
-                                   "build/dev/tests/layout/layout_dump")
+                                   "build/dev/tests/layout/layout_dump", "--seed", SEED)
     # Plans of the conventions that cannot run here through bridges, ours as it is.
     for side in ("x64", "win64", "a64", "code", "libffi"):
         yield "abi-" + side, lambda s=side: fuzzer(
             tally, "abi fuzz, " + s, "tests/abi/fuzz.py", "--objects", "build/dev",
-            "--side", s, "--count", "1000")
+            "--side", s, "--count", "1000", "--seed", SEED)
 
 
 def preload(compiler):

@@ -89,14 +89,25 @@ static void classify_leaf(const jf_Leaf *l, Class cls[2])
     }
 }
 
+/* An array of no elements that does not begin an eightbyte: GCC classifies its
+ * element type there, and where that is for memory so is the whole value. */
+static bool ghost_in_memory(const jf_Leaf *l)
+{
+    if (!l->ghost || l->origin % 8 == 0)
+        return false;
+    return !is_aligned(l) || (uint64_t)l->origin % 8 + l->bulk > 16;
+}
+
 /* Merge the classes of the view's scalars into those of the value. */
 static void classify_leaves(const jf_View *v, Class cls[2])
 {
     for (uint32_t i = 0; i < v->n; i++) {
         const jf_Leaf *l = &v->leaves[i];
-        if (is_nothing(l))
+        if (ghost_in_memory(l))
+            cls[0] = C_MEMORY;
+        else if (is_nothing(l))
             continue;
-        if (is_aligned(l))
+        else if (is_aligned(l))
             classify_leaf(l, cls);
         else
             cls[0] = C_MEMORY;

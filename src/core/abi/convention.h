@@ -33,6 +33,7 @@ typedef struct jf_Leaf {
                          compilers look at its type */
     bool empty;       /* stands in a struct or union of no bytes */
     uint32_t origin;  /* ghost, empty: offset of that array, struct or union */
+    uint32_t bulk;    /* ghost: bytes of one element of that array */
 } jf_Leaf;
 
 /* Values up to this size are flattened; no convention looks inside others. */

@@ -14,6 +14,7 @@ typedef struct Walk {
     bool ghost;      /* inside an array of no elements */
     bool empty;      /* inside a struct or union of no bytes */
     uint32_t origin; /* the outermost such array's or record's offset */
+    uint32_t bulk;   /* ghost: bytes of one element of that array */
     bool in_union;   /* inside a union, however deep */
     bool repeat;     /* behind the first element of an array */
     bool is_complex; /* at the parts of a complex number */
@@ -23,7 +24,8 @@ static bool same_leaf(const jf_Leaf *a, const jf_Leaf *b)
 {
     return a->offset == b->offset && a->size == b->size && a->cls == b->cls &&
            a->named == b->named && a->in_union == b->in_union &&
-           a->ghost == b->ghost && a->empty == b->empty && a->origin == b->origin;
+           a->ghost == b->ghost && a->empty == b->empty && a->origin == b->origin &&
+           a->bulk == b->bulk;
 }
 
 static void put(Walk *w, jf_Leaf leaf)
@@ -33,6 +35,7 @@ static void put(Walk *w, jf_Leaf leaf)
     leaf.repeat = w->repeat;
     leaf.empty = w->empty;
     leaf.origin = w->ghost || w->empty ? w->origin : 0;
+    leaf.bulk = w->ghost ? w->bulk : 0;
     for (uint32_t i = 0; i < m->n_leaves; i++)
         if (same_leaf(&m->leaves[i], &leaf))
             return; /* a union says it again */
@@ -110,6 +113,7 @@ static void walk_array(Walk *w, const jf_Type *t, uint32_t offset)
     bool ghost = w->ghost, repeat = w->repeat;
     if (!ghost && t->length == 0) {
         w->ghost = true;
+        w->bulk = t->to->size < UINT32_MAX ? (uint32_t)t->to->size : UINT32_MAX;
         if (!w->empty)
             w->origin = offset;
     }
@@ -126,8 +130,7 @@ static void walk_record(Walk *w, const jf_Type *t, uint32_t offset)
 {
     bool in_union = w->in_union, empty = w->empty;
     if (w->ghost && t->size > JF_VIEW_MAX) {
-        /* Not there, and too large for registers all the same: GCC says so of
-         * the whole value where the array does not begin an eightbyte. */
+        /* One scalar that fits no register says what matters of it. */
         put(w, (jf_Leaf){.offset = offset, .size = 2 * JF_VIEW_MAX, .named = true});
         return;
     }
