@@ -31,6 +31,8 @@
 typedef struct State {
     jf_Universe *universe;
     size_t refs;
+    bool cffi; /* this is `_cffi_backend`: where cffi and jiffi differ, cffi's way.
+                  Types, FFIs and libraries of the two never meet. */
     PyTypeObject *ctype_type;  /* jiffi.CType */
     PyTypeObject *cfield_type; /* jiffi.CField */
     PyTypeObject *cdata_type;  /* jiffi.CData: plain and inline-owning cdata */
@@ -395,6 +397,10 @@ typedef struct FFIObject {
     PyObject *weakrefs;
     PyObject *onces;      /* init_once results */
     PyObject *included;   /* list of FFIs, kept alive */
+    PyObject *texts;      /* list of (text, packed, pack, override, gil): every
+                             successful cdef of its own, for the generator */
+    PyObject *build;      /* what jiffi.build keeps here; NULL */
+    void *oracle;         /* jf_Oracle of a compiled module; NULL; never freed */
     uint8_t gil;          /* jf_Gil of this FFI */
 } FFIObject;
 
@@ -411,6 +417,25 @@ void jpy_handle_gone(CDataExt *x);
 void jpy_handles_free(State *st);
 
 /* --- lib.c --------------------------------------------------------------------------------- */
+
+/* Where the things of a library come from: dlopen (lib.c), a module that jiffi
+ * generated (module_lib.c), a module that cffi compiled (cffi/). */
+typedef struct LibSource LibSource;
+struct LibSource {
+    const char *name; /* "pkg.mod" */
+    /* Address of a function or variable; NULL with an exception. */
+    void *(*address)(LibSource *src, FFIObject *ffi, const jf_Symbol *sym);
+    /* What stands in the library for a function, and for a constant: new
+     * references. */
+    PyObject *(*function)(LibSource *src, FFIObject *ffi, const jf_Symbol *sym);
+    PyObject *(*constant)(LibSource *src, FFIObject *ffi, const jf_Symbol *sym);
+    void (*free)(LibSource *src); /* NULL: static */
+};
+/* A library of what `ffi` declares (not of what it includes, unless `src` says so)
+ * over `src`, which it takes over: an exact module as dlopen gives, in cffi's
+ * flavour a Lib (cffi/lib_api.c). */
+PyObject *jpy_lib_new(FFIObject *ffi, LibSource *src);
+
 
 PyObject *jpy_dlopen(FFIObject *ffi, PyObject *name, int flags);
 int jpy_dlclose(FFIObject *ffi, PyObject *lib);

@@ -24,6 +24,11 @@ jf_Status jf_layout(const jf_Target *target, jf_Type *t, jf_Diag *d);
 jf_Status jf_layout_flexible(const jf_Target *target, jf_Type *t,
                              uint64_t items, uint64_t *bytes, jf_Diag *d);
 
+/* A record whose numbers a C compiler gave: its fields carry offset (and bit_shift)
+ * already; size and align are these. Marks it laid out. JF_SEMANTIC (naming the
+ * record and the field) when a member does not lie inside. */
+jf_Status jf_layout_given(jf_Type *rec, uint64_t size, uint32_t align, jf_Diag *d);
+
 /* --- bit-fields --------------------------------------------------------------
  *
  * A bit-field of `bits` bits begins `bit_shift` bits above the low end of the

@@ -39,7 +39,10 @@ enum {
     JF_S_DOTS_FLOAT = 256,  /* typedef float... t; */
     JF_S_DOTS_POINTER = 512, /* typedef ... *t; */
     JF_S_MAY_THROW = 1024,  /* reserved for C++ */
-    JF_S_EXTERN = 2048      /* declared extern */
+    JF_S_EXTERN = 2048,     /* declared extern */
+    JF_S_INCLUDED = 4096,   /* came by jf_scope_include */
+    JF_S_DISAGREES = 8192   /* CONSTANT: the oracle has another value than the
+                               text; `value` is the text's */
 };
 
 typedef struct jf_Symbol {
@@ -60,6 +63,32 @@ typedef struct jf_Symbol {
                             NULL when no parameter is named */
 } jf_Symbol;
 
+/* --- what only the C compiler knows ------------------------------------------- */
+
+/* A floating or integer typedef, or the integer type of an enum. */
+typedef struct jf_GivenType {
+    uint32_t size; /* bytes */
+    char cls;      /* 'i' signed, 'u' unsigned, 'f' floating */
+} jf_GivenType;
+
+/* Answers to what declarations leave open (`...`), and numbers to hold the rest
+ * against. Given with a cdef; must outlive the scope's group. Each returns false
+ * where it knows nothing: then the declaration stays open, as without an oracle.
+ *
+ * `name` of a record: "struct foo", "foo_t" (no tag, a typedef), "*foo_p" (what a
+ * typedef'd pointer points to), "struct foo.a" (the type of a named member). `path`
+ * of a member: "a", or "a.b" through members whose type has no name. */
+typedef struct jf_Oracle {
+    void *ctx;
+    bool (*record)(void *ctx, const char *name, uint64_t *size, uint64_t *align);
+    /* *size 0: not known (bit-field, flexible array). */
+    bool (*member)(void *ctx, const char *record, const char *path, uint64_t *offset,
+                   uint64_t *size);
+    bool (*length)(void *ctx, const char *name, unsigned dim, uint64_t *length);
+    bool (*type)(void *ctx, const char *name, jf_GivenType *t);
+    bool (*integer)(void *ctx, const char *name, int64_t *bits, bool *negative);
+} jf_Oracle;
+
 typedef struct jf_CdefOptions {
     const char *file;   /* for messages; NULL: "<cdef>" */
     uint32_t line;      /* of the first line; 0: 1 */
@@ -68,6 +97,7 @@ typedef struct jf_CdefOptions {
     bool packed;        /* every struct gets attribute packed */
     uint8_t gil;        /* jf_Gil for every function without its own */
     bool terminated;    /* text[n] is a NUL: it need not be copied */
+    const jf_Oracle *oracle; /* NULL: nothing is known beyond the text */
 } jf_CdefOptions;
 
 jf_Scope *jf_scope_new(jf_Universe *u); /* NULL: memory */
@@ -84,6 +114,14 @@ jf_Status jf_scope_include(jf_Scope *s, jf_Scope *other, jf_Diag *d);
  * need not be NUL-terminated; `options` may be NULL. */
 jf_Status jf_cdef(jf_Scope *s, const char *text, size_t n,
                   const jf_CdefOptions *options, jf_Diag *d);
+
+/* Declare by hand what a table says instead of a text: `sym` (name, link, type,
+ * kind, quals, gil, flags, value... ) is copied, its strings too; the scope holds
+ * the type. JF_SEMANTIC when the name is taken by something else. */
+jf_Status jf_scope_declare(jf_Scope *s, const jf_Symbol *sym, jf_Diag *d);
+/* The struct, union or enum called `tag`, made (incomplete) at first asking.
+ * Borrowed; NULL: memory. */
+jf_Type *jf_scope_make_tag(jf_Scope *s, jf_Kind kind, const char *tag, size_t n);
 
 /* Read one type name: "struct foo *[5]", "int(*)(int, ...)". The caller owns a
  * new reference. A function type is given as a function. *quals (may be NULL)
