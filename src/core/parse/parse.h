@@ -118,7 +118,7 @@ jf_Status jf_cdef(jf_Scope *s, const char *text, size_t n,
 /* Declare by hand what a table says instead of a text: `sym` (name, link, type,
  * kind, quals, gil, flags, value... ) is copied, its strings too; the scope holds
  * the type. JF_SEMANTIC when the name is taken by something else. */
-jf_Status jf_scope_declare(jf_Scope *s, const jf_Symbol *sym, jf_Diag *d);
+jf_Status jf_scope_define(jf_Scope *s, const jf_Symbol *sym, jf_Diag *d);
 /* The struct, union or enum called `tag`, made (incomplete) at first asking.
  * Borrowed; NULL: memory. */
 jf_Type *jf_scope_make_tag(jf_Scope *s, jf_Kind kind, const char *tag, size_t n);
