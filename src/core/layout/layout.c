@@ -5,6 +5,7 @@
  */
 #include "core/layout/layout.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/bits.h"
@@ -209,6 +210,85 @@ static jf_Status layout_at(const jf_Target *target, jf_Type *t, unsigned depth,
 jf_Status jf_layout(const jf_Target *target, jf_Type *t, jf_Diag *d)
 {
     return layout_at(target, t, 0, d);
+}
+
+/* --- other rules, other numbers ------------------------------------------------- */
+
+jf_Status jf_layout_rules(const jf_Target *target, jf_Type *rec, jf_BitRule bits,
+                          bool big_endian, jf_Diag *d)
+{
+    jf_Target other = *target;
+    other.bits = (uint8_t)bits;
+    JF_ASSERT(jf_is_record(rec));
+    if (rec->flags & JF_T_LAID_OUT)
+        return JF_OK;
+    jf_Record *r = rec->u.rec;
+    jf_Status st = JF_OK;
+    for (uint32_t i = 0; i < r->n_fields && st == JF_OK; i++)
+        if (jf_is_record(r->fields[i].type) && r->fields[i].type != rec)
+            st = jf_layout(target, r->fields[i].type, d);
+    if (st == JF_OK)
+        st = jf_layout(&other, rec, d);
+    if (st != JF_OK || !big_endian)
+        return st;
+    for (uint32_t i = 0; i < r->n_fields; i++) {
+        jf_Field *f = &r->fields[i];
+        uint64_t all = f->type->size * 8;
+        if (f->bits > 0 && f->bit_shift + (uint64_t)f->bits <= all)
+            f->bit_shift = (uint16_t)(all - (uint64_t)f->bits - f->bit_shift);
+    }
+    return JF_OK;
+}
+
+/* First byte behind the member, whose type is laid out. False: overflow. */
+static bool member_end(const jf_Field *f, uint64_t *end)
+{
+    uint64_t size = f->type->size == JF_UNKNOWN ? 0 : f->type->size;
+    if (f->bits >= 0)
+        size = (f->bit_shift + (uint64_t)f->bits + 7) / 8;
+    if (f->offset > INT64_MAX || size > INT64_MAX - f->offset)
+        return false;
+    *end = f->offset + size;
+    return true;
+}
+
+jf_Status jf_layout_given(jf_Type *rec, uint64_t size, uint32_t align, jf_Diag *d)
+{
+    const jf_Target *target = rec->group->universe->target;
+    jf_Record *r = rec->u.rec;
+    JF_ASSERT(jf_is_record(rec));
+    if (rec->flags & JF_T_LAID_OUT)
+        return JF_OK;
+    if (r->flags & JF_R_BUSY)
+        return fail_type(d, JF_SEMANTIC, rec, "contains itself by value");
+    if (size > INT64_MAX)
+        return fail_type(d, JF_SEMANTIC, rec, "is larger than 2^63-1 bytes");
+    if (!jf_is_pow2(align))
+        return fail_type(d, JF_SEMANTIC, rec,
+                         "is given an alignment that is no power of two");
+    r->flags |= JF_R_BUSY;
+    jf_Status st = JF_OK;
+    for (uint32_t i = 0; i < r->n_fields && st == JF_OK; i++) {
+        jf_Field *f = &r->fields[i];
+        uint64_t end = 0;
+        st = member_ready(target, rec, f, 0, d);
+        if (st == JF_OK && (!member_end(f, &end) || end > size)) {
+            char rest[120];
+            snprintf(rest, sizeof rest,
+                     "is given the offset %llu: it does not lie inside the %llu "
+                     "bytes of the whole",
+                     (unsigned long long)f->offset, (unsigned long long)size);
+            st = fail_field(d, JF_SEMANTIC, rec, f, rest);
+        }
+    }
+    r->flags &= (uint16_t)~JF_R_BUSY;
+    if (st != JF_OK)
+        return st;
+    note_flexible(rec);
+    rec->size = size;
+    rec->align = align;
+    rec->flags |= JF_T_LAID_OUT;
+    return JF_OK;
 }
 
 /* --- tails -------------------------------------------------------------------- */

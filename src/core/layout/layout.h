@@ -21,13 +21,21 @@ jf_Status jf_layout(const jf_Target *target, jf_Type *t, jf_Diag *d);
 /* Bytes a variable of type `t` with `items` elements in its flexible array
  * needs (items 0: no tail). For an array type of unknown length: `items`
  * elements. JF_SEMANTIC on overflow. */
-jf_Status jf_layout_flexible(const jf_Target *target, jf_Type *t,
-                             uint64_t items, uint64_t *bytes, jf_Diag *d);
+jf_Status jf_layout_flexible(const jf_Target *target, jf_Type *t, uint64_t items,
+                             uint64_t *bytes, jf_Diag *d);
 
 /* A record whose numbers a C compiler gave: its fields carry offset (and bit_shift)
- * already; size and align are these. Marks it laid out. JF_SEMANTIC (naming the
- * record and the field) when a member does not lie inside. */
+ * already; size and align (a power of two) are these. Lays out the types of its
+ * members by the target's rules and marks it laid out. JF_SEMANTIC (naming the
+ * record and the field) when a member does not lie inside; the errors of
+ * jf_layout for the members' types. A failure leaves the record as it was. */
 jf_Status jf_layout_given(jf_Type *rec, uint64_t size, uint32_t align, jf_Diag *d);
+
+/* Lay out one record (and by the target's rules the types of its members) by
+ * another target's rules for bit-fields. `big_endian`: bit_shift then counts from
+ * the other end of the unit; such fields are not for jf_bits_read and _write. */
+jf_Status jf_layout_rules(const jf_Target *target, jf_Type *rec, jf_BitRule bits,
+                          bool big_endian, jf_Diag *d);
 
 /* --- bit-fields --------------------------------------------------------------
  *

@@ -330,6 +330,14 @@ void jf_scope_begin(Parser *p);
 /* False: memory; then jf_scope_rollback is due. */
 bool jf_scope_commit(Parser *p);
 void jf_scope_rollback(Parser *p);
+/* "typedef", "macro"...: for messages. */
+const char *jf_scope_kind_word(const jf_Symbol *s);
+/* Does a second declaration say the same as the first (C11 6.7p3, p4)? */
+bool jf_scope_agrees(const jf_Symbol *a, const jf_Symbol *b);
+void jf_scope_drop_symbol(jf_Scope *s, Sym *sym);
+/* The name whose meaning the tag `n` of this kind is. NULL: memory is out, or
+ * without `make`, that there is none. */
+jf_Name *jf_scope_tag_in(jf_Names *names, jf_Name *n, jf_Kind kind, bool make);
 const char *jf_scope_suggest_type(const jf_Scope *s, const char *name, size_t n);
 
 /* `#` at the beginning of a line: the whole directive. (directive.c) */

@@ -477,14 +477,6 @@ static jf_Type *enum_integer(Parser *p, const EnumBody *e, bool packed)
     return NULL;
 }
 
-static void set_integer(jf_Type *t, jf_Type *to)
-{
-    t->to = to;
-    t->size = to->size;
-    t->align = to->align;
-    t->flags = (uint8_t)((t->flags & ~JF_T_SIGNED) | (to->flags & JF_T_SIGNED));
-}
-
 static void enum_body(Parser *p, Specs *s, Attrs *a, bool fixed, const char *at)
 {
     EnumBody e = {s->type, p->n_items, false, fixed, 0, 0, 0, NULL};
@@ -530,7 +522,7 @@ static void enum_body(Parser *p, Specs *s, Attrs *a, bool fixed, const char *at)
     en->n_items = n;
     p->n_items = e.first;
     en->flags = (uint16_t)(en->flags | e.flags | JF_R_COMPLETE);
-    set_integer(s->type, to);
+    jf_type_enum_integer(s->type, to);
 }
 
 /* C23 6.7.3.3: enum tag : type */
@@ -552,7 +544,7 @@ static bool underlying(Parser *p, jf_Type *t)
         jf_parse_fail(p, at, JF_SEMANTIC, "this enum has type '%s' already",
                       jf_parse_spell(p, t->to, ""));
     jf_scope_save(p, t);
-    set_integer(t, s.type);
+    jf_type_enum_integer(t, s.type);
     return true;
 }
 
@@ -581,6 +573,6 @@ void jf_parse_enum(Parser *p, Specs *s)
         jf_parse_expected(p, "'{'");
     } else if (!s->type->to) {
         /* Not defined yet: of the size of int, as cffi guesses. */
-        set_integer(s->type, jf_type_prim(p->u, JF_P_UINT));
+        jf_type_enum_integer(s->type, jf_type_prim(p->u, JF_P_UINT));
     }
 }

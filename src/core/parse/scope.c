@@ -29,7 +29,7 @@ jf_Scope *jf_scope_new(jf_Universe *u)
     return s;
 }
 
-static void sym_drop(jf_Scope *s, Sym *sym)
+void jf_scope_drop_symbol(jf_Scope *s, Sym *sym)
 {
     if (sym->s.type)
         jf_type_unref(s->group->universe, sym->s.type);
@@ -40,7 +40,7 @@ void jf_scope_free(jf_Scope *s)
     if (!s)
         return;
     for (uint32_t i = 0; i < s->n_syms; i++)
-        sym_drop(s, s->syms[i]);
+        jf_scope_drop_symbol(s, s->syms[i]);
     jf_names_free(&s->names);
     jf_free(s->syms);
     jf_free(s->tags);
@@ -60,7 +60,7 @@ jf_Group *jf_scope_group(jf_Scope *s)
  * apart, and so do we: the first of them is the meaning of the name `x`, others
  * are the meaning of a name that no text can spell. NULL: memory is out, or
  * without `make`, that there is none. */
-static jf_Name *tag_name(jf_Names *names, jf_Name *n, jf_Kind kind, bool make)
+jf_Name *jf_scope_tag_in(jf_Names *names, jf_Name *n, jf_Kind kind, bool make)
 {
     if (!n->tag || n->tag->kind == kind)
         return n;
@@ -77,17 +77,9 @@ static jf_Name *tag_name(jf_Names *names, jf_Name *n, jf_Kind kind, bool make)
     return other;
 }
 
-/* The name whose meaning as a tag the type is, or would be. */
-static jf_Name *tag_name_of(jf_Names *names, const jf_Type *t)
-{
-    const char *tag = t->kind == JF_ENUM ? t->u.en->tag : t->u.rec->tag;
-    jf_Name *n = jf_names_intern(names, tag, strlen(tag));
-    return n ? tag_name(names, n, (jf_Kind)t->kind, true) : NULL;
-}
-
 jf_Name *jf_scope_tag_name(Parser *p, jf_Name *name, jf_Kind kind)
 {
-    jf_Name *n = tag_name(&p->scope->names, name, kind, true);
+    jf_Name *n = jf_scope_tag_in(&p->scope->names, name, kind, true);
     if (!n)
         jf_parse_nomem(p);
     return n;
@@ -106,7 +98,7 @@ jf_Type *jf_scope_tag(const jf_Scope *s, jf_Kind kind, const char *name, size_t 
     const jf_Name *m = jf_names_find(&s->names, name, n);
     if (!m || !m->tag)
         return NULL;
-    m = tag_name((jf_Names *)&s->names, (jf_Name *)m, kind, false);
+    m = jf_scope_tag_in((jf_Names *)&s->names, (jf_Name *)m, kind, false);
     return m ? m->tag : NULL;
 }
 
@@ -240,7 +232,7 @@ const char *jf_scope_suggest_type(const jf_Scope *s, const char *name, size_t n)
 
 /* --- declaring ------------------------------------------------------------ */
 
-static const char *kind_name(const jf_Symbol *s)
+const char *jf_scope_kind_word(const jf_Symbol *s)
 {
     switch (s->kind) {
     case JF_SYM_TYPEDEF:
@@ -257,7 +249,7 @@ static const char *kind_name(const jf_Symbol *s)
 }
 
 /* Does a second declaration say the same as the first (C11 6.7p3, p4)? */
-static bool agrees(const jf_Symbol *a, const jf_Symbol *b)
+bool jf_scope_agrees(const jf_Symbol *a, const jf_Symbol *b)
 {
     if (a->kind != b->kind)
         return false;
@@ -298,9 +290,9 @@ static void conflict(Parser *p, const jf_Symbol *old, const jf_Symbol *new,
         jf_parse_hint(p,
                       "line %u declares it as a %s; cdef(..., override=True) "
                       "takes the new one",
-                      old->line, kind_name(old));
+                      old->line, jf_scope_kind_word(old));
     jf_parse_fail(p, at, JF_SEMANTIC, "multiple declarations of %s %s",
-                  kind_name(new), old->name);
+                  jf_scope_kind_word(new), old->name);
 }
 
 static Undo *push_undo(Parser *p, UndoKind kind)
@@ -328,7 +320,7 @@ Sym *jf_scope_declare(Parser *p, jf_Name *name, const jf_Symbol *proto,
 {
     jf_Scope *s = p->scope;
     Sym *old = sym_of(name);
-    if (old && agrees(&old->s, proto)) {
+    if (old && jf_scope_agrees(&old->s, proto)) {
         if (!says_more(&old->s, proto))
             return old;
     } else if (old && !p->override_) {
@@ -407,7 +399,7 @@ bool jf_scope_commit(Parser *p)
     }
     for (uint32_t i = 0; i < p->n_undo; i++)
         if (p->undo[i].kind == U_SYMBOL)
-            sym_drop(p->scope, p->undo[i].sym);
+            jf_scope_drop_symbol(p->scope, p->undo[i].sym);
     release_held(p);
     return true;
 }
@@ -472,14 +464,14 @@ void jf_scope_rollback(Parser *p)
             types = true;
             continue;
         }
-        sym_drop(s, sym_of(u->sym->name));
+        jf_scope_drop_symbol(s, sym_of(u->sym->name));
         u->sym->name->symbol = &u->sym->s;
         s->syms[u->sym->s.order] = u->sym;
     }
     while (s->n_syms > p->syms_before) {
         Sym *sym = s->syms[--s->n_syms];
         sym->name->symbol = NULL;
-        sym_drop(s, sym);
+        jf_scope_drop_symbol(s, sym);
     }
     while (s->n_tags > p->tags_before)
         s->tags[--s->n_tags]->tag = NULL;
@@ -494,132 +486,4 @@ void jf_scope_rollback(Parser *p)
         return;
     jf_names_rollback(&s->names, p->newest);
     jf_group_rollback(p->group, p->group_mark);
-}
-
-/* --- include -------------------------------------------------------------- */
-
-/* Bind one symbol of another scope; JF_NOMEM or JF_OK. */
-static jf_Status include_symbol(jf_Scope *s, const Sym *from)
-{
-    jf_Name *n = jf_names_intern(&s->names, from->s.name, from->name->n);
-    Sym *sym = n && !n->symbol ? jf_arena_alloc(&s->arena, sizeof *sym) : NULL;
-    if (!n)
-        return JF_NOMEM;
-    if (n->symbol)
-        return JF_OK;
-    if (!sym)
-        return JF_NOMEM;
-    *sym = *from;
-    sym->name = n;
-    sym->s.name = n->text;
-    sym->s.order = s->n_syms;
-    sym->s.link =
-        strcmp(from->s.link, from->s.name) == 0
-            ? n->text
-            : jf_arena_strndup(&s->arena, from->s.link, strlen(from->s.link));
-    if (sym->s.text)
-        sym->s.text = jf_arena_strndup(&s->arena, sym->s.text, sym->s.text_size);
-    if (sym->s
-            .params) { /* the names live as long as the group, the list does not */
-        size_t bytes = sym->s.type->u.func->n_params * sizeof *sym->s.params;
-        const char **params = jf_arena_alloc(&s->arena, bytes);
-        if (params)
-            memcpy(params, sym->s.params, bytes);
-        sym->s.params = params;
-    }
-    if (!sym->s.link || (from->s.text && !sym->s.text) ||
-        (from->s.params && !sym->s.params))
-        return JF_NOMEM;
-    s->syms[s->n_syms++] = sym;
-    n->symbol = &sym->s;
-    if (sym->s.type)
-        jf_type_ref(sym->s.type);
-    return JF_OK;
-}
-
-static jf_Status include_check(jf_Scope *s, jf_Scope *other, jf_Diag *d)
-{
-    for (uint32_t i = 0; i < other->n_syms; i++) {
-        const jf_Symbol *theirs = &other->syms[i]->s;
-        const jf_Symbol *ours =
-            jf_scope_find(s, theirs->name, other->syms[i]->name->n);
-        if (ours && !agrees(ours, theirs))
-            return jf_diag_set(
-                d, JF_SEMANTIC,
-                "multiple declarations of %s %s: both FFIs declare it, "
-                "but not alike",
-                kind_name(theirs), theirs->name);
-    }
-    for (uint32_t i = 0; i < other->n_tags; i++) {
-        const jf_Type *theirs = other->tags[i]->tag;
-        const char *tag =
-            theirs->kind == JF_ENUM ? theirs->u.en->tag : theirs->u.rec->tag;
-        const jf_Type *ours =
-            jf_scope_tag(s, (jf_Kind)theirs->kind, tag, strlen(tag));
-        if (ours && ours != theirs)
-            return jf_diag_set(d, JF_SEMANTIC,
-                               "multiple declarations of the tag %s: both FFIs "
-                               "declare it",
-                               tag);
-    }
-    return JF_OK;
-}
-
-static bool reserve(void *vector, uint32_t n, uint32_t *cap, uint32_t more,
-                    size_t size)
-{
-    if (*cap - n >= more)
-        return true;
-    if (more > UINT32_MAX / 2 - n)
-        return false;
-    void *bigger = jf_realloc(*(void **)vector, (n + more) * size);
-    if (!bigger)
-        return false;
-    memcpy(vector, &bigger, sizeof bigger);
-    *cap = n + more;
-    return true;
-}
-
-static bool include_tags(jf_Scope *s, jf_Scope *other)
-{
-    for (uint32_t i = 0; i < other->n_tags; i++) {
-        jf_Type *theirs = other->tags[i]->tag;
-        jf_Name *n = tag_name_of(&s->names, theirs);
-        if (!n)
-            return false;
-        if (n->tag)
-            continue;
-        n->tag = theirs;
-        s->tags[s->n_tags++] = n;
-    }
-    return true;
-}
-
-jf_Status jf_scope_include(jf_Scope *s, jf_Scope *other, jf_Diag *d)
-{
-    if (s == other)
-        return jf_diag_set(d, JF_SEMANTIC, "an FFI cannot include itself");
-    jf_Status st = include_check(s, other, d);
-    if (st != JF_OK)
-        return st;
-    uint32_t syms = s->n_syms, tags = s->n_tags;
-    bool ok =
-        reserve(&s->syms, s->n_syms, &s->cap_syms, other->n_syms,
-                sizeof *s->syms) &&
-        reserve(&s->tags, s->n_tags, &s->cap_tags, other->n_tags, sizeof *s->tags);
-    for (uint32_t i = 0; ok && i < other->n_syms; i++)
-        ok = include_symbol(s, other->syms[i]) == JF_OK;
-    ok = ok && include_tags(s, other) && jf_group_need(s->group, other->group);
-    if (ok) {
-        s->version++;
-        return JF_OK;
-    }
-    while (s->n_syms > syms) {
-        Sym *sym = s->syms[--s->n_syms];
-        sym->name->symbol = NULL;
-        sym_drop(s, sym);
-    }
-    while (s->n_tags > tags)
-        s->tags[--s->n_tags]->tag = NULL;
-    return jf_diag_set(d, JF_NOMEM, "out of memory");
 }

@@ -650,3 +650,30 @@ bool jf_type_complete(jf_Group *g, jf_Type *rec, const jf_Field *fields, uint32_
     r->flags = (uint16_t)(r->flags | rec_flags | JF_R_COMPLETE);
     return true;
 }
+
+void jf_type_enum_integer(jf_Type *en, jf_Type *to)
+{
+    JF_ASSERT(en->kind == JF_ENUM && to->prim != JF_P_NONE);
+    en->to = to;
+    en->size = to->size;
+    en->align = to->align;
+    en->flags = (uint8_t)((en->flags & ~JF_T_SIGNED) | (to->flags & JF_T_SIGNED));
+}
+
+bool jf_type_complete_enum(jf_Group *g, jf_Type *en, jf_Type *to,
+                           const jf_Enumerator *items, uint32_t n,
+                           unsigned rec_flags)
+{
+    JF_ASSERT(en->kind == JF_ENUM && en->group == g);
+    jf_EnumInfo *e = en->u.en;
+    jf_Enumerator *copy = jf_arena_alloc(&g->arena, (n ? n : 1) * sizeof *copy);
+    if (!copy)
+        return false;
+    if (n)
+        memcpy(copy, items, n * sizeof *copy);
+    e->items = copy;
+    e->n_items = n;
+    e->flags = (uint16_t)(e->flags | rec_flags | JF_R_COMPLETE);
+    jf_type_enum_integer(en, to);
+    return true;
+}

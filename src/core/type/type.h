@@ -111,6 +111,14 @@ jf_Type *jf_type_enum(jf_Group *g, const char *tag, size_t n);
 bool jf_type_complete(jf_Group *g, jf_Type *rec, const jf_Field *fields,
                       uint32_t n, unsigned rec_flags);
 
+/* Complete an enum: copies the items (names are the group's already); `to` is the
+ * integer type behind it. False: memory. */
+bool jf_type_complete_enum(jf_Group *g, jf_Type *en, jf_Type *to,
+                           const jf_Enumerator *items, uint32_t n,
+                           unsigned rec_flags);
+/* Give an enum the size and sign of an integer type. */
+void jf_type_enum_integer(jf_Type *en, jf_Type *to);
+
 /* The same in two steps, for a parser that may still change its mind: fields and
  * flags are set by the caller (in the group's arena), this pins or holds what
  * they name. False (memory): what was pinned so far stays pinned. */
