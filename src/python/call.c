@@ -94,7 +94,8 @@ static PyCFunction first_call(PyObject *self)
         f->code = jpy_host_code(f->st, f->fn, f->gil);
         if (!f->code)
             return NULL;
-        f->def.ml_meth = f->code->entry;
+        if (!f->ready)
+            f->def.ml_meth = f->code->entry;
     }
     return f->code->entry;
 }
@@ -170,8 +171,8 @@ static FunctionInfo *info_new(FFIObject *ffi, PyObject *handle,
     return f;
 }
 
-PyObject *jpy_function(FFIObject *ffi, PyObject *lib, const jf_Symbol *sym,
-                       void *address)
+PyObject *jpy_function_ready(FFIObject *ffi, PyObject *lib, const jf_Symbol *sym,
+                             void *address, PyCFunction wrapper, int flags)
 {
     State *st = ffi->st;
     JF_ASSERT(sym->kind == JF_SYM_FUNCTION && sym->type->kind == JF_FUNC);
@@ -188,6 +189,11 @@ PyObject *jpy_function(FFIObject *ffi, PyObject *lib, const jf_Symbol *sym,
     }
     cd->owner = (PyObject *)f;
     f->cdata = cd;
+    if (wrapper) {
+        f->def.ml_meth = wrapper;
+        f->def.ml_flags = flags;
+        f->ready = 1;
+    }
     if (lib) {
         f->handle = (Handle *)Py_NewRef(lib);
         jpy_handle_track(f->handle, f);
@@ -200,6 +206,12 @@ PyObject *jpy_function(FFIObject *ffi, PyObject *lib, const jf_Symbol *sym,
     Py_XDECREF(module);
     Py_DECREF((PyObject *)cd);
     return builtin;
+}
+
+PyObject *jpy_function(FFIObject *ffi, PyObject *lib, const jf_Symbol *sym,
+                       void *address)
+{
+    return jpy_function_ready(ffi, lib, sym, address, NULL, 0);
 }
 
 PyObject *jpy_function_cdata(State *st, PyObject *o)

@@ -46,6 +46,7 @@ typedef struct FunctionInfo {
     struct FunctionInfo *prev, *next; /* in handle's list */
     char *text;          /* owned: name, NUL, doc */
     uint8_t gil;         /* jf_Gil */
+    uint8_t ready;       /* ml_meth is a compiled wrapper and stays */
 } FunctionInfo;
 
 /* NULL for a function pointer that is no library's function. */
@@ -70,14 +71,14 @@ static inline jf_Type *jpy_function_type(CDataObject *fn)
 /* The open library. Functions and views of variables hold it, not the module. */
 struct Handle {
     PyObject_HEAD State *st; /* a reference */
-    jf_OsLib *lib;           /* owned; NULL when closed */
+    LibSource *src;          /* owned; NULL when closed */
     FunctionInfo *first;     /* functions made and still alive; borrowed */
     PyObject *module;        /* borrowed; NULL when it is gone */
     char *name;              /* owned */
 };
 
-/* Takes over `lib`; NULL with an exception. */
-Handle *jpy_handle_new(State *st, jf_OsLib *lib);
+/* Takes over `src`, in any case, and becomes its keeper; NULL with an exception. */
+Handle *jpy_handle_new(State *st, LibSource *src);
 /* 0, or -1 with an exception. Its functions raise from now on. */
 int jpy_handle_close(Handle *h);
 int jpy_init_handle(State *st);

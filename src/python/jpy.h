@@ -66,6 +66,19 @@ static inline State *jpy_state(PyObject *module)
 void jpy_state_unref(State *st);
 void jpy_views_drop(State *st); /* free st->free_views */
 
+/* --- module.c, cffi/flavour.c ------------------------------------------------ */
+
+/* What jiffi._jiffi and _cffi_backend have in common: exec, traverse, clear, free. */
+int jpy_module_exec(PyObject *module, bool cffi);
+int jpy_module_traverse(PyObject *module, visitproc visit, void *arg);
+int jpy_module_clear(PyObject *module);
+void jpy_module_free(void *module);
+/* The name that `name` ("jiffi.CType") has in this flavour: static text. */
+const char *jpy_flavour_name(const State *st, const char *name);
+/* A heap type by its name in this flavour. */
+PyTypeObject *jpy_type(State *st, PyObject *module, PyType_Spec *spec,
+                       PyObject *bases);
+
 /* --- ctype.c ------------------------------------------------------------------ */
 
 /* How a value in memory becomes a Python object and back: one flat switch. An
@@ -419,7 +432,7 @@ void jpy_handles_free(State *st);
 /* --- lib.c --------------------------------------------------------------------------------- */
 
 /* Where the things of a library come from: dlopen (lib.c), a module that jiffi
- * generated (module_lib.c), a module that cffi compiled (cffi/). */
+ * generated (modgen_lib.c), a module that cffi compiled (cffi/). */
 typedef struct LibSource LibSource;
 struct LibSource {
     const char *name; /* "pkg.mod" */
@@ -429,14 +442,24 @@ struct LibSource {
      * references. */
     PyObject *(*function)(LibSource *src, FFIObject *ffi, const jf_Symbol *sym);
     PyObject *(*constant)(LibSource *src, FFIObject *ffi, const jf_Symbol *sym);
-    void (*free)(LibSource *src); /* NULL: static */
+    /* Is this VARIABLE a constant in truth (`static const double x`)? NULL: no. */
+    bool (*is_constant)(LibSource *src, const jf_Symbol *sym);
+    /* Close and free. 0, or -1 with an exception. NULL: static, never closed. */
+    int (*close)(LibSource *src);
+    PyObject *keeper; /* borrowed: the Handle (call.h) that functions and views of
+                         variables hold; set by jpy_handle_new */
 };
 /* A library of what `ffi` declares (not of what it includes, unless `src` says so)
  * over `src`, which it takes over: an exact module as dlopen gives, in cffi's
  * flavour a Lib (cffi/lib_api.c). */
 PyObject *jpy_lib_new(FFIObject *ffi, LibSource *src);
+/* The same as a module, whatever the flavour. */
+PyObject *jpy_lib_module(FFIObject *ffi, LibSource *src);
 
-
+/* lib_dl.c: what dlopen() finds; NULL with an exception. */
+LibSource *jpy_dl_source(State *st, PyObject *name, int flags);
+/* A constant as the declaration has it; NULL with an exception where it has `...`. */
+PyObject *jpy_declared_constant(State *st, const jf_Symbol *sym);
 PyObject *jpy_dlopen(FFIObject *ffi, PyObject *name, int flags);
 int jpy_dlclose(FFIObject *ffi, PyObject *lib);
 /* ffi.addressof(lib, "name"). */
@@ -451,6 +474,10 @@ int jpy_init_lib(State *st, PyObject *module);
 /* The builtin for a library's function. `sym` gives name, parameters, policy;
  * `lib` is kept alive. */
 PyObject *jpy_function(FFIObject *ffi, PyObject *lib, const jf_Symbol *sym, void *address);
+/* The same over a compiled wrapper; `flags`: METH_NOARGS, METH_O, METH_FASTCALL.
+ * `address` is where C finds the function. */
+PyObject *jpy_function_ready(FFIObject *ffi, PyObject *lib, const jf_Symbol *sym,
+                             void *address, PyCFunction wrapper, int flags);
 /* If `o` is a builtin made by jpy_function: its function-pointer cdata
  * (borrowed); else NULL without exception. */
 PyObject *jpy_function_cdata(State *st, PyObject *o);

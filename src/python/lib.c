@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * Libraries: modules whose functions are builtins and whose constants are ints.
+ * Where those come from is a LibSource's business: lib_dl.c, modgen_lib.c.
  *
  * A library is an exact module object, because the interpreter's specialiser makes
  * attribute look-ups on those the cheapest there are. Its dict first holds only
@@ -37,45 +38,12 @@ static int closed_error(Handle *h)
     return -1;
 }
 
-/* The symbol's address; NULL with AttributeError. */
-static void *resolve(LibState *ls, const jf_Symbol *sym)
+/* A variable, and not a constant that is only declared like one. */
+static bool is_variable(const LibState *ls, const jf_Symbol *sym)
 {
-    if (!ls->handle->lib) {
-        closed_error(ls->handle);
-        return NULL;
-    }
-    jf_Diag d = JF_DIAG_INIT;
-    void *p = jf_os_lib_symbol(ls->handle->lib, sym->link, &d);
-    if (!p)
-        PyErr_Format(PyExc_AttributeError, "%s '%s' not found in library '%s': %s",
-                     sym->kind == JF_SYM_VARIABLE ? "variable" : "function/symbol",
-                     sym->link, ls->handle->name, d.hint ? d.hint : "no address");
-    jf_diag_clear(&d);
-    return p;
-}
-
-static PyObject *constant(State *st, const jf_Symbol *sym)
-{
-    switch (sym->kind) {
-    case JF_SYM_FLOAT:
-        return PyFloat_FromDouble(sym->number);
-    case JF_SYM_STRING:
-        return PyBytes_FromStringAndSize(sym->text, (Py_ssize_t)sym->text_size);
-    default:
-        break;
-    }
-    if (sym->flags & JF_S_DOTS) {
-        PyErr_Format(
-            sym->flags & JF_S_ENUMERATOR ? st->verification_missing
-                                         : PyExc_NotImplementedError,
-            "constant '%s' has no value in its declaration: only a C compiler "
-            "could tell",
-            sym->name);
-        return NULL;
-    }
-    return sym->flags & JF_S_UNSIGNED
-               ? PyLong_FromUnsignedLongLong((unsigned long long)sym->value)
-               : PyLong_FromLongLong(sym->value);
+    LibSource *src = ls->handle->src;
+    return sym->kind == JF_SYM_VARIABLE &&
+           !(src && src->is_constant && src->is_constant(src, sym));
 }
 
 /* The pointer to a variable, kept in ls->variables; borrowed. */
@@ -84,14 +52,10 @@ static PyObject *variable(LibState *ls, const jf_Symbol *sym)
     PyObject *p = PyDict_GetItemString(ls->variables, sym->name);
     if (p)
         return p;
-    if (sym->flags & JF_S_STATIC) {
-        PyErr_Format(PyExc_NotImplementedError,
-                     "non-integer constant '%s' cannot be "
-                     "accessed from a dlopen() library",
-                     sym->name);
-        return NULL;
-    }
-    char *address = resolve(ls, sym);
+    LibSource *src = ls->handle->src;
+    if (!src)
+        return closed_error(ls->handle), NULL;
+    char *address = src->address(src, ls->ffi, sym);
     if (!address)
         return NULL;
     State *st = ls->ffi->st;
@@ -128,18 +92,15 @@ static int fill_symbol(LibState *ls, PyObject *dict, const jf_Symbol *sym)
 {
     if (sym->kind == JF_SYM_TYPEDEF)
         return 0;
-    if (sym->kind == JF_SYM_VARIABLE)
+    if (is_variable(ls, sym))
         return variable(ls, sym) ? 0 : -1;
     if (PyDict_GetItemString(dict, sym->name))
         return 0;
-    PyObject *o;
-    if (sym->kind == JF_SYM_FUNCTION) {
-        void *address = resolve(ls, sym);
-        o = address ? jpy_function(ls->ffi, (PyObject *)ls->handle, sym, address)
-                    : NULL;
-    } else {
-        o = constant(ls->ffi->st, sym);
-    }
+    LibSource *src = ls->handle->src;
+    if (!src)
+        return closed_error(ls->handle);
+    PyObject *o = sym->kind == JF_SYM_FUNCTION ? src->function(src, ls->ffi, sym)
+                                               : src->constant(src, ls->ffi, sym);
     int bad = o ? PyDict_SetItemString(dict, sym->name, o) : -1;
     Py_XDECREF(o);
     return bad;
@@ -155,20 +116,18 @@ typedef struct Fill {
 static bool fill_visit(void *ctx, const jf_Symbol *sym)
 {
     Fill *f = ctx;
-    if (sym->flags & JF_S_DOTS) {
-        f->missing = true; /* asking for it says why */
-        return true;
-    }
     if (fill_symbol(f->ls, f->dict, sym) == 0)
         return true;
-    if (PyErr_ExceptionMatches(PyExc_AttributeError) ||
-        PyErr_ExceptionMatches(PyExc_NotImplementedError)) {
-        PyErr_Clear();
-        f->missing = true;
-        return true;
-    }
-    f->failed = true;
-    return false;
+    State *st = f->ls->ffi->st;
+    f->failed = !PyErr_ExceptionMatches(PyExc_AttributeError) &&
+                !PyErr_ExceptionMatches(PyExc_NotImplementedError) &&
+                !PyErr_ExceptionMatches(st->verification_missing) &&
+                !PyErr_ExceptionMatches(st->ffi_error);
+    if (f->failed)
+        return false;
+    PyErr_Clear();
+    f->missing = true; /* asking for it says why */
+    return true;
 }
 
 static int fill(LibState *ls, PyObject *module)
@@ -223,7 +182,7 @@ static PyObject *lib_getattr(PyObject *self, PyObject *name)
     const jf_Symbol *sym = find_symbol(ls, name);
     if (!sym)
         return undeclared(ls, name);
-    if (!h->lib)
+    if (!h->src)
         return closed_error(h), NULL;
     Py_INCREF(module);
     PyObject *dict = PyModule_GetDict(module), *o = NULL;
@@ -231,7 +190,7 @@ static PyObject *lib_getattr(PyObject *self, PyObject *name)
                   ? fill(ls, module)
                   : 0;
     if (bad == 0 && fill_symbol(ls, dict, sym) == 0) {
-        if (sym->kind == JF_SYM_VARIABLE)
+        if (is_variable(ls, sym))
             o = variable_read(variable(ls, sym));
         else
             o = Py_XNewRef(PyDict_GetItemWithError(dict, name));
@@ -303,12 +262,13 @@ static int vars_setattro(PyObject *self, PyObject *name, PyObject *value)
         undeclared(ls, name);
         return -1;
     }
-    if (!ls->handle->lib)
+    if (!ls->handle->src)
         return closed_error(ls->handle);
-    if (sym->kind != JF_SYM_VARIABLE || !value || sym->quals & JF_Q_CONST) {
+    bool is_var = is_variable(ls, sym);
+    if (!is_var || !value || sym->quals & JF_Q_CONST) {
         PyErr_Format(PyExc_AttributeError, "cannot %s %s '%s' of library '%s'",
                      value ? "write to" : "delete",
-                     sym->kind == JF_SYM_VARIABLE
+                     is_var
                          ? sym->quals & JF_Q_CONST ? "const variable" : "variable"
                      : sym->kind == JF_SYM_FUNCTION ? "function"
                                                     : "constant",
@@ -332,10 +292,16 @@ static PyType_Spec vars_spec = {
     .slots = vars_slots,
 };
 
+typedef struct Search {
+    const LibState *ls;
+    bool found;
+} Search;
+
 static bool not_variable(void *ctx, const jf_Symbol *sym)
 {
-    *(bool *)ctx = sym->kind == JF_SYM_VARIABLE;
-    return sym->kind != JF_SYM_VARIABLE;
+    Search *s = ctx;
+    s->found = is_variable(s->ls, sym);
+    return !s->found;
 }
 
 /* After a cdef (or at first): look again at first use, and take the class that
@@ -346,10 +312,10 @@ static int lib_refresh(PyObject *module)
     ls->filled = 0;
     if (install(module, &getattr_def) < 0)
         return -1;
-    bool has = !ls->handle->lib;
-    if (!has)
+    Search has = {ls, !ls->handle->src};
+    if (!has.found)
         jf_scope_each(ls->ffi->scope, not_variable, &has);
-    if (!has || !PyModule_CheckExact(module))
+    if (!has.found || !PyModule_CheckExact(module))
         return 0;
     return PyObject_SetAttrString(module, "__class__",
                                   (PyObject *)ls->ffi->st->lib_type);
@@ -401,7 +367,7 @@ static int set_text(PyObject *dict, const char *key, const char *text)
 }
 
 /* Takes over `h`. */
-static PyObject *lib_new(FFIObject *ffi, Handle *h)
+static PyObject *module_new(FFIObject *ffi, Handle *h)
 {
     PyObject *module = PyModule_Create(&lib_def);
     if (!module) {
@@ -440,49 +406,18 @@ static int remember(FFIObject *ffi, PyObject *module)
 
 /* --- doors -------------------------------------------------------------------------------- */
 
-/* A handle that the user has: `void *`. */
-static jf_OsLib *adopt(State *st, CDataObject *cd)
+PyObject *jpy_lib_module(FFIObject *ffi, LibSource *src)
 {
-    jf_OsLib *lib = NULL;
-    jf_Diag d = JF_DIAG_INIT;
-    if (cd->ctype != st->void_p)
-        PyErr_Format(PyExc_TypeError,
-                     "dlopen() argument must be a str, a path, None or a "
-                     "'void *' handle, not cdata '%s'",
-                     jpy_cname(cd->ctype));
-    else if (!cd->data)
-        PyErr_SetString(PyExc_RuntimeError, "cannot call dlopen(NULL)");
-    else if (jf_os_lib_adopt(cd->data, &lib, &d) != JF_OK)
-        jpy_raise_status(st, &d);
-    return lib;
-}
-
-static jf_OsLib *open_named(State *st, PyObject *name, int flags)
-{
-    PyObject *path = NULL;
-    if (name != Py_None && !PyUnicode_FSConverter(name, &path))
-        return NULL;
-    jf_OsLib *lib = NULL;
-    jf_Diag d = JF_DIAG_INIT;
-    jf_Status s;
-    Py_BEGIN_ALLOW_THREADS s =
-        jf_os_lib_open(path ? PyBytes_AS_STRING(path) : NULL, flags, &lib, &d);
-    Py_END_ALLOW_THREADS if (s == JF_NOMEM) jpy_raise_status(st, &d);
-    else if (s != JF_OK) jpy_raise(PyExc_OSError, &d);
-    Py_XDECREF(path);
-    return lib;
-}
-
-PyObject *jpy_dlopen(FFIObject *ffi, PyObject *name, int flags)
-{
-    State *st = ffi->st;
-    jf_OsLib *lib = CData_Check(st, name) ? adopt(st, (CDataObject *)name)
-                                          : open_named(st, name, flags);
-    Handle *h = lib ? jpy_handle_new(st, lib) : NULL;
-    PyObject *module = h ? lib_new(ffi, h) : NULL;
+    Handle *h = jpy_handle_new(ffi->st, src);
+    PyObject *module = h ? module_new(ffi, h) : NULL;
     if (module && remember(ffi, module) < 0)
         Py_CLEAR(module);
     return module;
+}
+
+PyObject *jpy_lib_new(FFIObject *ffi, LibSource *src)
+{
+    return jpy_lib_module(ffi, src);
 }
 
 int jpy_is_lib(State *st, PyObject *o)
@@ -498,8 +433,14 @@ int jpy_dlclose(FFIObject *ffi, PyObject *lib)
         PyErr_SetString(PyExc_ValueError, "the library was opened by another FFI");
         return -1;
     }
-    if (!ls->handle->lib)
+    if (!ls->handle->src)
         return 0;
+    if (!ls->handle->src->close) {
+        PyErr_Format(PyExc_ValueError,
+                     "library '%s' is a compiled module and cannot be closed",
+                     ls->handle->name);
+        return -1;
+    }
     PyDict_Clear(ls->variables);
     PyObject *dict = PyModule_GetDict(lib), *names = PyDict_Keys(dict);
     for (Py_ssize_t i = 0; names && i < PyList_GET_SIZE(names); i++) {
@@ -516,7 +457,7 @@ PyObject *jpy_lib_addressof(FFIObject *ffi, PyObject *lib, PyObject *name)
 {
     LibState *ls = lib_state(lib);
     const jf_Symbol *sym = PyUnicode_Check(name) ? find_symbol(ls, name) : NULL;
-    if (sym && sym->kind == JF_SYM_VARIABLE)
+    if (sym && is_variable(ls, sym))
         return Py_XNewRef(variable(ls, sym));
     if (!sym || sym->kind != JF_SYM_FUNCTION) {
         PyErr_Format(PyExc_AttributeError,

@@ -40,13 +40,9 @@ int jpy_handle_close(Handle *h)
 {
     for (FunctionInfo *f = h->first; f; f = f->next)
         f->cdata->base.data = NULL;
-    jf_OsLib *lib = h->lib;
-    h->lib = NULL;
-    jf_Diag d = JF_DIAG_INIT;
-    if (!lib || jf_os_lib_close(lib, &d) == JF_OK)
-        return 0;
-    jpy_raise_status(h->st, &d);
-    return -1;
+    LibSource *src = h->src;
+    h->src = NULL;
+    return src && src->close ? src->close(src) : 0;
 }
 
 static void handle_dealloc(PyObject *self)
@@ -55,7 +51,7 @@ static void handle_dealloc(PyObject *self)
     PyTypeObject *type = Py_TYPE(self);
     State *st = h->st;
     JF_ASSERT(!h->first);
-    if (h->lib && jpy_handle_close(h) < 0)
+    if (jpy_handle_close(h) < 0)
         PyErr_WriteUnraisable(NULL);
     jf_free(h->name);
     type->tp_free(self);
@@ -81,26 +77,24 @@ static PyType_Spec handle_spec = {
     .slots = handle_slots,
 };
 
-/* Takes over `lib`. */
-Handle *jpy_handle_new(State *st, jf_OsLib *lib)
+Handle *jpy_handle_new(State *st, LibSource *src)
 {
-    const char *name = jf_os_lib_name(lib);
-    if (!name || !*name)
-        name = "<None>";
     Handle *h = (Handle *)st->handle_type->tp_alloc(st->handle_type, 0);
     if (!h) {
-        jf_os_lib_close(lib, NULL);
+        if (src->close)
+            src->close(src);
         return NULL;
     }
     h->st = st;
     st->refs++;
-    h->lib = lib;
-    h->name = jf_strndup(name, strlen(name));
+    h->src = src;
+    h->name = jf_strndup(src->name, strlen(src->name));
     if (!h->name) {
         Py_DECREF((PyObject *)h);
         PyErr_NoMemory();
         return NULL;
     }
+    src->keeper = (PyObject *)h;
     return h;
 }
 

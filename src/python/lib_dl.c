@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What dlopen() finds, as a source of libraries: addresses by name, constants as
+ * they are declared.
+ */
+#include "python/call.h"
+
+#include <string.h>
+
+typedef struct DlSource {
+    LibSource base;
+    State *st;
+    jf_OsLib *lib; /* owned */
+} DlSource;
+
+/* --- the source ------------------------------------------------------------------ */
+
+static void *dl_address(LibSource *src, FFIObject *ffi, const jf_Symbol *sym)
+{
+    (void)ffi;
+    bool is_variable = sym->kind == JF_SYM_VARIABLE;
+    if (is_variable && sym->flags & JF_S_STATIC) {
+        PyErr_Format(PyExc_NotImplementedError,
+                     "non-integer constant '%s' cannot be "
+                     "accessed from a dlopen() library",
+                     sym->name);
+        return NULL;
+    }
+    jf_Diag d = JF_DIAG_INIT;
+    void *p = jf_os_lib_symbol(((DlSource *)src)->lib, sym->link, &d);
+    if (!p)
+        PyErr_Format(PyExc_AttributeError, "%s '%s' not found in library '%s': %s",
+                     is_variable ? "variable" : "function/symbol", sym->link,
+                     src->name, d.hint ? d.hint : "no address");
+    jf_diag_clear(&d);
+    return p;
+}
+
+static PyObject *dl_function(LibSource *src, FFIObject *ffi, const jf_Symbol *sym)
+{
+    void *address = dl_address(src, ffi, sym);
+    return address ? jpy_function(ffi, src->keeper, sym, address) : NULL;
+}
+
+PyObject *jpy_declared_constant(State *st, const jf_Symbol *sym)
+{
+    switch (sym->kind) {
+    case JF_SYM_FLOAT:
+        return PyFloat_FromDouble(sym->number);
+    case JF_SYM_STRING:
+        return PyBytes_FromStringAndSize(sym->text, (Py_ssize_t)sym->text_size);
+    default:
+        break;
+    }
+    if (sym->flags & JF_S_DOTS) {
+        PyErr_Format(
+            sym->flags & JF_S_ENUMERATOR ? st->verification_missing
+                                         : PyExc_NotImplementedError,
+            "constant '%s' has no value in its declaration: only a C compiler "
+            "could tell",
+            sym->name);
+        return NULL;
+    }
+    return sym->flags & JF_S_UNSIGNED
+               ? PyLong_FromUnsignedLongLong((unsigned long long)sym->value)
+               : PyLong_FromLongLong(sym->value);
+}
+
+static PyObject *dl_constant(LibSource *src, FFIObject *ffi, const jf_Symbol *sym)
+{
+    (void)src;
+    return jpy_declared_constant(ffi->st, sym);
+}
+
+static int dl_close(LibSource *src)
+{
+    DlSource *dl = (DlSource *)src;
+    State *st = dl->st;
+    jf_OsLib *lib = dl->lib;
+    jf_free(dl);
+    jf_Diag d = JF_DIAG_INIT;
+    if (jf_os_lib_close(lib, &d) == JF_OK)
+        return 0;
+    jpy_raise_status(st, &d);
+    return -1;
+}
+
+/* --- opening ------------------------------------------------------------------------ */
+
+/* A handle that the user has: `void *`. */
+static jf_OsLib *adopt(State *st, CDataObject *cd)
+{
+    jf_OsLib *lib = NULL;
+    jf_Diag d = JF_DIAG_INIT;
+    if (cd->ctype != st->void_p)
+        PyErr_Format(PyExc_TypeError,
+                     "dlopen() argument must be a str, a path, None or a "
+                     "'void *' handle, not cdata '%s'",
+                     jpy_cname(cd->ctype));
+    else if (!cd->data)
+        PyErr_SetString(PyExc_RuntimeError, "cannot call dlopen(NULL)");
+    else if (jf_os_lib_adopt(cd->data, &lib, &d) != JF_OK)
+        jpy_raise_status(st, &d);
+    return lib;
+}
+
+static jf_OsLib *open_named(State *st, PyObject *name, int flags)
+{
+    PyObject *path = NULL;
+    if (name != Py_None && !PyUnicode_FSConverter(name, &path))
+        return NULL;
+    jf_OsLib *lib = NULL;
+    jf_Diag d = JF_DIAG_INIT;
+    jf_Status s;
+    Py_BEGIN_ALLOW_THREADS s =
+        jf_os_lib_open(path ? PyBytes_AS_STRING(path) : NULL, flags, &lib, &d);
+    Py_END_ALLOW_THREADS if (s == JF_NOMEM) jpy_raise_status(st, &d);
+    else if (s != JF_OK) jpy_raise(PyExc_OSError, &d);
+    Py_XDECREF(path);
+    return lib;
+}
+
+LibSource *jpy_dl_source(State *st, PyObject *name, int flags)
+{
+    jf_OsLib *lib = CData_Check(st, name) ? adopt(st, (CDataObject *)name)
+                                          : open_named(st, name, flags);
+    if (!lib)
+        return NULL;
+    DlSource *dl = jf_calloc(sizeof *dl);
+    if (!dl) {
+        jf_os_lib_close(lib, NULL);
+        return (LibSource *)PyErr_NoMemory();
+    }
+    const char *found = jf_os_lib_name(lib);
+    dl->base = (LibSource){.name = found && *found ? found : "<None>",
+                           .address = dl_address,
+                           .function = dl_function,
+                           .constant = dl_constant,
+                           .close = dl_close};
+    dl->st = st;
+    dl->lib = lib;
+    return &dl->base;
+}
+
+PyObject *jpy_dlopen(FFIObject *ffi, PyObject *name, int flags)
+{
+    LibSource *src = jpy_dl_source(ffi->st, name, flags);
+    return src ? jpy_lib_module(ffi, src) : NULL;
+}
