@@ -409,8 +409,7 @@ static PyType_Spec iter_spec = {
 
 int jpy_init_cdata_iter(State *st, PyObject *module)
 {
-    st->cdata_iter_type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &iter_spec, NULL);
+    st->cdata_iter_type = jpy_type(st, module, &iter_spec, NULL);
     if (!st->cdata_iter_type)
         return -1;
     jpy_type_no_new(st->cdata_iter_type);

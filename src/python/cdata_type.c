@@ -57,16 +57,14 @@ static PyType_Spec cdata_spec = {
 
 int jpy_init_cdata(State *st, PyObject *module)
 {
-    st->cdata_type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &cdata_spec, NULL);
+    st->cdata_type = jpy_type(st, module, &cdata_spec, NULL);
     if (!st->cdata_type)
         return -1;
     jpy_type_no_new(st->cdata_type);
     PyObject *bases = PyTuple_Pack(1, st->cdata_type); /* 3.9 takes no lone type */
     if (!bases)
         return -1;
-    st->cdata_ext_type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &jpy_ext_spec, bases);
+    st->cdata_ext_type = jpy_type(st, module, &jpy_ext_spec, bases);
     Py_DECREF(bases);
     if (!st->cdata_ext_type)
         return -1;

@@ -391,8 +391,7 @@ static PyType_Spec ctype_spec = {
 
 int jpy_init_ctype(State *st, PyObject *module)
 {
-    st->ctype_type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &ctype_spec, NULL);
+    st->ctype_type = jpy_type(st, module, &ctype_spec, NULL);
     if (!st->ctype_type)
         return -1;
     jpy_type_no_new(st->ctype_type);

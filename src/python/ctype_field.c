@@ -240,8 +240,7 @@ static PyType_Spec cfield_spec = {
 
 int jpy_init_cfield(State *st, PyObject *module)
 {
-    st->cfield_type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &cfield_spec, NULL);
+    st->cfield_type = jpy_type(st, module, &cfield_spec, NULL);
     if (!st->cfield_type)
         return -1;
     jpy_type_no_new(st->cfield_type);

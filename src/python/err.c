@@ -83,6 +83,18 @@ PyObject *jpy_raise_status(State *st, jf_Diag *d)
     return NULL;
 }
 
+/* What cffi's compiled FFI objects raise is `ffi.error`, and a type string that
+ * is no C a CDefError from one sort of FFI and an ffi.error from the other. */
+static int backend_error(State *st)
+{
+    PyObject *error = PyErr_NewExceptionWithDoc(
+        "ffi.error", "What an FFI object of cffi raises.", st->ffi_error, NULL);
+    if (!error)
+        return -1;
+    Py_SETREF(st->ffi_error, error);
+    return 0;
+}
+
 int jpy_init_errors(State *st, PyObject *module)
 {
     struct Row {
@@ -104,18 +116,20 @@ int jpy_init_errors(State *st, PyObject *module)
          &st->pkgconfig_error},
     };
     for (size_t i = 0; i < JF_COUNT(rows); i++) {
-        *rows[i].place =
-            PyErr_NewExceptionWithDoc(rows[i].full, rows[i].doc, NULL, NULL);
+        *rows[i].place = PyErr_NewExceptionWithDoc(
+            jpy_flavour_name(st, rows[i].full), rows[i].doc, NULL, NULL);
         if (!*rows[i].place ||
             PyModule_AddObjectRef(module, rows[i].name, *rows[i].place) < 0)
             return -1;
     }
+    if (st->cffi && backend_error(st) < 0)
+        return -1;
     /* cffi raises CDefError in one of its two parsers and FFIError in the other,
      * and for redeclarations: what is raised here is both. */
     PyObject *bases = PyTuple_Pack(2, st->cdef_error, st->ffi_error);
     PyObject *both =
         bases ? PyErr_NewExceptionWithDoc(
-                    "jiffi.DeclarationError",
+                    jpy_flavour_name(st, "jiffi.DeclarationError"),
                     "C text that could not be read: a CDefError and an "
                     "FFIError.\n\nfile, line and column say where (None if "
                     "unknown); the message shows it.",

@@ -289,8 +289,7 @@ static PyType_Spec buffer_spec = {"jiffi.buffer", sizeof(BufferObject), 0,
 
 int jpy_init_buffer(State *st, PyObject *module)
 {
-    st->buffer_type =
-        (PyTypeObject *)PyType_FromModuleAndSpec(module, &buffer_spec, NULL);
+    st->buffer_type = jpy_type(st, module, &buffer_spec, NULL);
     if (!st->buffer_type)
         return -1;
     st->buffer_type->tp_vectorcall = buffer_call;

@@ -290,13 +290,14 @@ int jpy_init_ffi(State *st, PyObject *module)
 {
     if (jpy_init_buffer(st, module) < 0)
         return -1;
-    PyObject *type = PyType_FromModuleAndSpec(module, &ffi_spec, NULL);
-    if (!type)
+    st->ffi_type = jpy_type(st, module, &ffi_spec, NULL);
+    if (!st->ffi_type)
         return -1;
-    st->ffi_type = (PyTypeObject *)type; /* the state owns this reference */
     if (add_constants(st) < 0)
         return -1;
     if (PyModule_AddFunctions(module, functions) < 0)
         return -1;
-    return PyModule_AddObjectRef(module, "FFI", type);
+    /* `_cffi_backend.FFI` is another class; this one is below cffi.FFI. */
+    return PyModule_AddObjectRef(module, st->cffi ? "_InlineFFI" : "FFI",
+                                 (PyObject *)st->ffi_type);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The extension module jiffi._jiffi: multi-phase initialisation, one State per
- * interpreter. The package's __init__.py gives its names to users.
+ * interpreter. The package's __init__.py gives its names to users. The other
+ * module in the same shared object is cffi/flavour.c; both start and end here.
  */
 #include "python/jpy.h"
 
@@ -45,7 +46,7 @@ static int init_common(State *st, PyObject *module)
     return st->null ? PyModule_AddObjectRef(module, "NULL", st->null) : -1;
 }
 
-static int module_exec(PyObject *module)
+int jpy_module_exec(PyObject *module, bool cffi)
 {
     State *st = PyMem_Calloc(1, sizeof *st);
     if (!st) {
@@ -63,6 +64,7 @@ static int module_exec(PyObject *module)
         return -1;
     }
     st->refs = 1;
+    st->cffi = cffi;
     *(State **)PyModule_GetState(module) = st;
     if (jpy_init_errors(st, module) < 0 || jpy_init_ctype(st, module) < 0 ||
         jpy_init_cdata(st, module) < 0 || init_common(st, module) < 0 ||
@@ -99,7 +101,7 @@ static PyObject **state_object(State *st, size_t i)
     return i < JF_COUNT(all) ? all[i] : NULL;
 }
 
-static int module_traverse(PyObject *module, visitproc visit, void *arg)
+int jpy_module_traverse(PyObject *module, visitproc visit, void *arg)
 {
     State *st = jpy_state(module);
     for (size_t i = 0; st && state_object(st, i); i++)
@@ -113,7 +115,7 @@ static int module_traverse(PyObject *module, visitproc visit, void *arg)
     return 0;
 }
 
-static int module_clear(PyObject *module)
+int jpy_module_clear(PyObject *module)
 {
     State *st = jpy_state(module);
     if (!st)
@@ -128,16 +130,21 @@ static int module_clear(PyObject *module)
     return 0;
 }
 
-static void module_free(void *module)
+void jpy_module_free(void *module)
 {
     State *st = jpy_state(module);
     if (!st)
         return;
-    module_clear(module);
+    jpy_module_clear(module);
     for (size_t i = 0; state_object(st, i); i++)
         Py_CLEAR(*state_object(st, i));
     *(State **)PyModule_GetState(module) = NULL;
     jpy_state_unref(st);
+}
+
+static int module_exec(PyObject *module)
+{
+    return jpy_module_exec(module, false);
 }
 
 static PyModuleDef_Slot module_slots[] = {
@@ -151,9 +158,9 @@ static PyModuleDef module_def = {
     .m_doc = "C types, C data and C functions without a compiler.",
     .m_size = sizeof(State *),
     .m_slots = module_slots,
-    .m_traverse = module_traverse,
-    .m_clear = module_clear,
-    .m_free = module_free,
+    .m_traverse = jpy_module_traverse,
+    .m_clear = jpy_module_clear,
+    .m_free = jpy_module_free,
 };
 
 PyMODINIT_FUNC PyInit__jiffi(void)
