@@ -78,19 +78,22 @@ FFI_FAST(integer_const);
 PyObject *jpy_ffi_list_types(PyObject *self, PyObject *unused);
 FFI_FAST(init_once);
 FFI_ONE(set_unicode);
-#define FFI_LATER(name)                                                        \
+/* Called rarely: positional arguments as a tuple. */
+#define FFI_PLAIN(name)                                                        \
     PyObject *jpy_ffi_##name(PyObject *self, PyObject *args, PyObject *kwargs)
-FFI_LATER(def_extern);
-FFI_LATER(compile);
-FFI_LATER(distutils_extension);
-FFI_LATER(embedding_api);
-FFI_LATER(embedding_init_code);
-FFI_LATER(emit_c_code);
-FFI_LATER(emit_python_code);
-FFI_LATER(set_source);
-FFI_LATER(set_source_pkgconfig);
-FFI_LATER(verify);
+FFI_PLAIN(def_extern);
 PyObject *jpy_ffi_features(PyObject *module, PyObject *unused);
+/* ffi_build.c */
+FFI_PLAIN(compile);
+FFI_PLAIN(distutils_extension);
+FFI_PLAIN(embedding_api);
+FFI_PLAIN(embedding_init_code);
+FFI_PLAIN(emit_c_code);
+FFI_PLAIN(emit_python_code);
+FFI_PLAIN(inline);
+FFI_PLAIN(set_source);
+FFI_PLAIN(set_source_pkgconfig);
+FFI_PLAIN(verify);
 /* ffi_string.c */
 FFI_FAST(string);
 FFI_FAST(unpack);

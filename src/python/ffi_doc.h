@@ -259,19 +259,84 @@
 "def_extern($self, name=None, error=None, onerror=None)\n--\n\n" \
 "Only for FFI objects of compiled modules: raises ValueError."
 
-#define DOC_LATER_ \
-"Not available yet: raises NotImplementedError. It needs a C compiler,\n" \
-"and jiffi has no such mode so far; use dlopen()."
+#define DOC_set_source \
+"set_source($self, module_name, source, source_extension='.c', **kwds)\n--\n\n" \
+"Say what compile() makes: a module called module_name ('pkg.mod') of the\n" \
+"declarations so far, compiled together with source.\n" \
+"\n" \
+"source is C (or C++, with source_extension='.cpp') that makes the\n" \
+"declared names known: #include lines and functions of your own. With\n" \
+"source=None the module is Python, needs no compiler, and its ffi opens\n" \
+"libraries with dlopen(). The keywords are those of setuptools'\n" \
+"Extension: libraries, include_dirs, define_macros, ...\n" \
+"\n" \
+"Raises ValueError when called twice, or for a name that cannot be\n" \
+"imported."
 
-#define DOC_compile "compile($self, tmpdir='.', verbose=0, target=None, debug=None)\n--\n\n" DOC_LATER_
-#define DOC_distutils_extension "distutils_extension($self, tmpdir='build', verbose=True)\n--\n\n" DOC_LATER_
-#define DOC_embedding_api "embedding_api($self, csource, packed=False, pack=None)\n--\n\n" DOC_LATER_
-#define DOC_embedding_init_code "embedding_init_code($self, pysource)\n--\n\n" DOC_LATER_
-#define DOC_emit_c_code "emit_c_code($self, filename)\n--\n\n" DOC_LATER_
-#define DOC_emit_python_code "emit_python_code($self, filename)\n--\n\n" DOC_LATER_
-#define DOC_set_source "set_source($self, module_name, source, source_extension='.c', **kwds)\n--\n\n" DOC_LATER_
-#define DOC_set_source_pkgconfig "set_source_pkgconfig($self, module_name, pkgconfig_libs, source, source_extension='.c', **kwds)\n--\n\n" DOC_LATER_
-#define DOC_verify "verify($self, source='', tmpdir=None, **kwargs)\n--\n\n" DOC_LATER_
+#define DOC_set_source_pkgconfig \
+"set_source_pkgconfig($self, module_name, pkgconfig_libs, source, source_extension='.c', **kwds)\n--\n\n" \
+"set_source() with the flags that pkg-config knows for a list of\n" \
+"packages, each a name or a name with a version ('libfoo >= 1.8').\n" \
+"\n" \
+"Raises PkgConfigError with what pkg-config says."
+
+#define DOC_compile \
+"compile($self, tmpdir='.', verbose=0, target=None, debug=None)\n--\n\n" \
+"Write the module of set_source() and compile it; returns the path of\n" \
+"the result.\n" \
+"\n" \
+"Everything is put into tmpdir. target names the result: '*' as Python\n" \
+"names extension modules (the default), 'name.*' with the system's ending\n" \
+"of shared libraries (the default where embedding_api() was used), or a\n" \
+"file name. debug makes debug information.\n" \
+"\n" \
+"Raises VerificationError with the compiler's message."
+
+#define DOC_emit_c_code \
+"emit_c_code($self, filename)\n--\n\n" \
+"Write the C source of the module of set_source(), to be compiled by a\n" \
+"build system. filename is a path or an open text file; a file that has\n" \
+"the same content already is not touched."
+
+#define DOC_emit_python_code \
+"emit_python_code($self, filename)\n--\n\n" \
+"Write the module of set_source(name, None). filename is a path or an\n" \
+"open text file; a file that has the same content already is not touched."
+
+#define DOC_distutils_extension \
+"distutils_extension($self, tmpdir='build', verbose=True)\n--\n\n" \
+"Write the C source of the module of set_source() into tmpdir and return\n" \
+"the setuptools Extension that compiles it."
+
+#define DOC_embedding_api \
+"embedding_api($self, csource, packed=False, pack=None)\n--\n\n" \
+"Declare functions that C programs may call and that Python implements,\n" \
+"with @ffi.def_extern() in the code of embedding_init_code(). compile()\n" \
+"then makes a shared library that starts Python when it is first used."
+
+#define DOC_embedding_init_code \
+"embedding_init_code($self, pysource)\n--\n\n" \
+"The Python code that the library of embedding_api() runs once, when it\n" \
+"is first used. Common indentation is taken off.\n" \
+"\n" \
+"Raises SyntaxError, and ValueError when called twice."
+
+#define DOC_inline \
+"inline($self, source, *, source_extension='.c', **kwds)\n--\n\n" \
+"Compile C source together with the declarations so far and return the\n" \
+"library; when the same was compiled before, load it from the cache.\n" \
+"\n" \
+"    ffi.cdef('int add(int a, int b);')\n" \
+"    lib = ffi.inline('int add(int a, int b) { return a + b; }')\n" \
+"\n" \
+"The keywords are those of set_source(). The cache is the directory in\n" \
+"$JIFFI_CACHE, else $XDG_CACHE_HOME/jiffi, else ~/.cache/jiffi.\n" \
+"\n" \
+"Raises VerificationError with the compiler's message."
+
+#define DOC_verify \
+"verify($self, source='', tmpdir=None, **kwargs)\n--\n\n" \
+"The old way of cffi to do what inline() does."
 
 #define DOC_features \
 "features()\n--\n\n" \

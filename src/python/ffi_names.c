@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * FFI methods about what was declared, and what happens once: integer_const,
- * list_types, set_unicode, init_once; and the methods that wait for API mode.
+ * list_types, set_unicode, init_once; and def_extern, which belongs to modules.
  */
 #include <string.h>
 
@@ -256,33 +256,3 @@ PyObject *jpy_ffi_def_extern(PyObject *self, PyObject *args, PyObject *kwargs)
                     "objects");
     return NULL;
 }
-
-/* These make a module with a C compiler, which this version does not do. */
-/* clang-format off */
-#define LATER(name)                                                            \
-    PyObject *jpy_ffi_##name(PyObject *self, PyObject *args, PyObject *kwargs) \
-    {                                                                          \
-        (void)self; (void)args; (void)kwargs;                                  \
-        return not_yet(#name);                                                 \
-    }
-/* clang-format on */
-
-static PyObject *not_yet(const char *name)
-{
-    PyErr_Format(
-        PyExc_NotImplementedError,
-        "ffi.%s() builds a module with a C compiler, which jiffi does not do "
-        "yet; ffi.dlopen() calls the library without one",
-        name);
-    return NULL;
-}
-
-LATER(compile)
-LATER(distutils_extension)
-LATER(embedding_api)
-LATER(embedding_init_code)
-LATER(emit_c_code)
-LATER(emit_python_code)
-LATER(set_source)
-LATER(set_source_pkgconfig)
-LATER(verify)
