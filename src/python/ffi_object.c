@@ -158,7 +158,7 @@ static int set_errno(PyObject *self, PyObject *value, void *closure)
 #define FAST(name)                                                             \
     {#name, AS_FUNCTION(name), METH_FASTCALL | METH_KEYWORDS, DOC_##name}
 #define ONE(name) {#name, jpy_ffi_##name, METH_O, DOC_##name}
-#define LATER(name)                                                            \
+#define PLAIN(name)                                                            \
     {#name, AS_FUNCTION(name), METH_VARARGS | METH_KEYWORDS, DOC_##name}
 
 static PyMethodDef ffi_methods[] = {
@@ -167,21 +167,22 @@ static PyMethodDef ffi_methods[] = {
     FAST(callback),
     FAST(cast),
     FAST(cdef),
-    LATER(compile),
-    LATER(def_extern),
-    LATER(distutils_extension),
+    PLAIN(compile),
+    PLAIN(def_extern),
+    PLAIN(distutils_extension),
     ONE(dlclose),
     FAST(dlopen),
-    LATER(embedding_api),
-    LATER(embedding_init_code),
-    LATER(emit_c_code),
-    LATER(emit_python_code),
+    PLAIN(embedding_api),
+    PLAIN(embedding_init_code),
+    PLAIN(emit_c_code),
+    PLAIN(emit_python_code),
     FAST(from_buffer),
     ONE(from_handle),
     FAST(gc),
     FAST(getctype),
     ONE(include),
     FAST(init_once),
+    PLAIN(inline),
     FAST(integer_const),
     {"list_types", jpy_ffi_list_types, METH_NOARGS, DOC_list_types},
     FAST(memmove),
@@ -190,14 +191,14 @@ static PyMethodDef ffi_methods[] = {
     ONE(new_handle),
     FAST(offsetof),
     ONE(release),
-    LATER(set_source),
-    LATER(set_source_pkgconfig),
+    PLAIN(set_source),
+    PLAIN(set_source_pkgconfig),
     ONE(set_unicode),
     ONE(sizeof),
     FAST(string),
     ONE(typeof),
     FAST(unpack),
-    LATER(verify),
+    PLAIN(verify),
     {NULL}
 };
 /* clang-format on */
