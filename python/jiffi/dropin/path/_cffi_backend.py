@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+"""Loads jiffi's extension under its other name, and makes way for it.
+
+The same shared object that is `jiffi._jiffi` also exports `PyInit__cffi_backend`,
+a module with a state of its own. This file stands where the import system looks;
+the module it leaves in sys.modules is the extension.
+"""
+
+import sys
+
+
+class _FindJiffi:
+    """Last on sys.meta_path: `import jiffi` works, from the package this directory
+    belongs to, even where only this directory is on the path."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name != "jiffi":
+            return None
+        from importlib.util import spec_from_file_location
+        return spec_from_file_location(name, _package() + "/__init__.py")
+
+
+def _package():
+    from os.path import abspath, dirname
+    return dirname(dirname(dirname(abspath(__file__))))
+
+
+def _extension_file():
+    """The shared object: beside the package this directory belongs to, or where
+    `import jiffi` finds it (editable installations)."""
+    from os import listdir
+    from os.path import join
+    from _frozen_importlib_external import EXTENSION_SUFFIXES
+    package = _package()
+    names = set(listdir(package))
+    for suffix in EXTENSION_SUFFIXES:
+        if "_jiffi" + suffix in names:
+            return join(package, "_jiffi" + suffix)
+    try:
+        from jiffi import _jiffi
+    except ImportError as e:
+        raise ImportError("no extension of jiffi for this Python in %s: %s"
+                          % (package, e), name="_cffi_backend") from None
+    return _jiffi.__file__
+
+
+def _load():
+    from _frozen_importlib import ModuleSpec, module_from_spec
+    from _frozen_importlib_external import ExtensionFileLoader
+    origin = _extension_file()
+    loader = ExtensionFileLoader("_cffi_backend", origin)
+    spec = ModuleSpec("_cffi_backend", loader, origin=origin)
+    spec._set_fileattr = True
+    module = module_from_spec(spec)
+    module.__jiffi__ = True
+    # In place before it runs: what it imports may import it.
+    sys.modules["_cffi_backend"] = module
+    loader.exec_module(module)
+    sys.meta_path.append(_FindJiffi)
+
+
+_load()
