@@ -2,7 +2,7 @@
  *
  * Between a module that jiffi generated and jiffi: everything both sides know.
  * The generator puts this file, as it is, at the head of the C (or C++) it
- * writes, and src/python/module*.c reads it; it needs nothing but Python.h.
+ * writes, and src/python/modgen*.c reads it; it needs nothing but Python.h.
  *
  *   declarations as text  +  what only the compiler knows  =  ffi and lib
  *   (jiffi_text)             (jiffi_record, jiffi_length,
@@ -11,6 +11,42 @@
  * The text is read again when the module is imported, and every question that it
  * leaves open (`...`) is answered from the tables. All tables are sorted by
  * `name` (strcmp), except texts and includes. All pointers are to static data.
+ *
+ * Import: the module's Py_mod_exec function calls jiffi_exec() below, with the name
+ * of the back end ("jiffi._jiffi" or "_cffi_backend"). That calls the back end's
+ *
+ *   _load_module(capsule "jiffi.module" of the jiffi_module, module) -> (ffi, lib)
+ *
+ * which fills `types`, `*exports`, module.ffi, module.lib and sys.modules. A library
+ * that embeds Python calls jiffi_embed() instead, with the GIL held.
+ *
+ * A module without C (set_source(name, None)) is Python, and calls the back end's
+ *
+ *   ffi = _load_texts(name, texts, includes=(), gil=1, abi=JIFFI_MODULE_ABI,
+ *                     generator="version of jiffi")
+ *
+ * with `texts` a sequence of (text, packed, pack, override, gil), as an FFI keeps
+ * them, `includes` a sequence of names of modules, `gil` a jf_Gil.
+ *
+ * A wrapper (`self` is the function's cdata, never NULL):
+ *
+ *   static void *types_add[3];
+ *   static PyObject *wrap_add(PyObject *self, PyObject *const *args, Py_ssize_t n)
+ *   {
+ *       unsigned long long bits;
+ *       if (n != 2)
+ *           return jiffi_api->bad_count(self, n);
+ *       if (jiffi_get_int(self, 0, args[0], sizeof(int), 1, &bits) < 0)
+ *           return NULL;
+ *       int a = (int)bits;
+ *       if (jiffi_get_int(self, 1, args[1], sizeof(int), 1, &bits) < 0)
+ *           return NULL;
+ *       int b = (int)bits;
+ *       jiffi_state s = jiffi_release();  -- or jiffi_hold()
+ *       int result = add(a, b);
+ *       jiffi_take(s);                    -- or jiffi_held(s)
+ *       return jiffi_from_signed(result);
+ *   }
  */
 #ifndef JIFFI_MODULE_ABI_H
 #define JIFFI_MODULE_ABI_H
@@ -90,11 +126,13 @@ typedef struct jiffi_symbol {
     const char *name;
     unsigned char kind;     /* JIFFI_FUNCTION... */
     unsigned char reserved[3];
-    int flags;              /* METH_NOARGS, METH_O or METH_FASTCALL */
+    int flags;              /* METH_NOARGS (no parameters), METH_O (one) or
+                               METH_FASTCALL (any number) */
     PyCFunction wrapper;    /* NULL: called through `direct` by jiffi itself
                                (variadic functions) */
     void **types;           /* room for ctypes that jiffi fills in before the
-                               wrapper is called: result, then parameters */
+                               wrapper is called: result, then parameters; NULL:
+                               the wrapper needs none */
     void (*direct)(void);   /* the C function, or a C function that calls the
                                macro; by this address C calls it */
     void *(*address)(void);          /* VARIABLE */
@@ -159,6 +197,189 @@ typedef struct jiffi_exports {
      * bytes or a record; the result comes back at `cells` (room for
      * result_size). Any thread, without the GIL. */
     void (*call_python)(jiffi_extern_python *x, void *cells);
+    /* Python ints, sooner than Python itself makes them. */
+    PyObject *(*from_long)(long v);
+    /* Where things of this thread are, seen from its errno: the errno that Python
+     * code sees, and the thread state that is put aside while C runs without the
+     * GIL. Bytes; 0: not known, then the functions above do the work. */
+    ptrdiff_t saved_errno, put_aside;
 } jiffi_exports;
 
+#ifndef JIFFI_MODULE_ABI_ONLY
+
+/* --- inside a generated module --------------------------------------------------- */
+
+/* A module need not use everything that follows. */
+#if defined(__GNUC__) || defined(__clang__)
+#define JIFFI_LOCAL static inline __attribute__((unused))
+#define JIFFI_UNUSED __attribute__((unused))
+#define JIFFI_LIKELY(x) __builtin_expect(!!(x), 1)
+#else
+#define JIFFI_LOCAL static inline
+#define JIFFI_UNUSED
+#define JIFFI_LIKELY(x) (x)
+#endif
+#ifdef __cplusplus
+#define JIFFI_CAST(type, x) reinterpret_cast<type>(x)
+#else
+#define JIFFI_CAST(type, x) ((type)(x))
+#endif
+
+#ifndef METH_FASTCALL /* the limited API before 3.10 keeps it to itself */
+#define METH_FASTCALL 0x0080
+#endif
+
+/* What jiffi offers; jiffi_module.exports points here. */
+static const jiffi_exports *jiffi_api JIFFI_UNUSED;
+
+/* A METH_FASTCALL wrapper as the symbol table has it. */
+typedef PyObject *(*jiffi_fast_wrapper)(PyObject *, PyObject *const *, Py_ssize_t);
+#define JIFFI_FAST(f) JIFFI_CAST(PyCFunction, JIFFI_CAST(void (*)(void), (f)))
+
+/* An int of few digits (30 bits), read without the C API where that can be done:
+ * not with the limited API. */
+#if defined(Py_LIMITED_API) || defined(PYPY_VERSION) || defined(GRAALVM_PYTHON)
+JIFFI_LOCAL int jiffi_small(PyObject *o, Py_ssize_t *v)
+{
+    (void)o;
+    (void)v;
+    return 0;
+}
+#elif PY_VERSION_HEX >= 0x030c0000
+JIFFI_LOCAL int jiffi_small(PyObject *o, Py_ssize_t *v)
+{
+    const PyLongObject *l = JIFFI_CAST(const PyLongObject *, o);
+    if (!PyLong_CheckExact(o) || l->long_value.lv_tag >= 16)
+        return 0;
+    *v = (Py_ssize_t)(1 - (Py_ssize_t)(l->long_value.lv_tag & 3)) *
+         (Py_ssize_t)l->long_value.ob_digit[0];
+    return 1;
+}
+#else
+#if PY_VERSION_HEX < 0x030b0000
+#include <longintrepr.h>
+#endif
+JIFFI_LOCAL int jiffi_small(PyObject *o, Py_ssize_t *v)
+{
+    Py_ssize_t n;
+    if (!PyLong_CheckExact(o))
+        return 0;
+    n = Py_SIZE(o);
+    if (n < -1 || n > 1)
+        return 0;
+    *v = n ? n * (Py_ssize_t)JIFFI_CAST(PyLongObject *, o)->ob_digit[0] : 0;
+    return 1;
+}
+#endif
+
+/* An integer argument of `size` bytes (a constant: the compiler drops what does not
+ * apply), as the bit pattern, sign-extended; 0, or -1 with an exception. */
+JIFFI_LOCAL int jiffi_get_int(PyObject *self, int i, PyObject *o, size_t size,
+                              int is_signed, unsigned long long *bits)
+{
+    Py_ssize_t v = 0;
+    if (JIFFI_LIKELY(jiffi_small(o, &v))) {
+        Py_ssize_t half = size < 4 ? (Py_ssize_t)1 << (8 * size - 1) : 0;
+        if (is_signed ? !half || (v >= -half && v < half)
+                      : v >= 0 && (!half || v < 2 * half)) {
+            *bits = (unsigned long long)v;
+            return 0;
+        }
+    }
+    return jiffi_api->to_int(self, i, o, (unsigned)size, is_signed, bits);
+}
+
+/* A floating argument. */
+JIFFI_LOCAL int jiffi_get_double(PyObject *self, int i, PyObject *o, double *v)
+{
+#ifndef Py_LIMITED_API
+    if (JIFFI_LIKELY(PyFloat_CheckExact(o))) {
+        *v = PyFloat_AS_DOUBLE(o);
+        return 0;
+    }
+#endif
+    return jiffi_api->to_double(self, i, o, v);
+}
+
+/* Results: any signed, any unsigned integer type. */
+JIFFI_LOCAL PyObject *jiffi_from_signed(long long v)
+{
+    if (sizeof(long) == sizeof v || (v >= -0x7fffffff && v <= 0x7fffffff))
+        return jiffi_api->from_long((long)v);
+    return PyLong_FromLongLong(v);
+}
+JIFFI_LOCAL PyObject *jiffi_from_unsigned(unsigned long long v)
+{
+    if (v <= 0x7fffffff)
+        return jiffi_api->from_long((long)v);
+    return PyLong_FromUnsignedLongLong(v);
+}
+
+/* Around the C function. */
+typedef struct jiffi_state {
+    int *error;      /* &errno of this thread, or NULL */
+    void *thread;
+} jiffi_state;
+
+JIFFI_LOCAL int *jiffi_saved(int *error)
+{
+    return JIFFI_CAST(int *, JIFFI_CAST(char *, error) + jiffi_api->saved_errno);
+}
+/* Without the GIL. */
+JIFFI_LOCAL jiffi_state jiffi_release(void)
+{
+    jiffi_state s = {NULL, NULL};
+    s.thread = jiffi_api->release_enter();
+    return s;
+}
+JIFFI_LOCAL void jiffi_take(jiffi_state s)
+{
+    jiffi_api->release_leave(s.thread);
+}
+/* With the GIL. */
+JIFFI_LOCAL jiffi_state jiffi_hold(void)
+{
+    jiffi_state s = {NULL, NULL};
+    if (JIFFI_LIKELY(jiffi_api->saved_errno != 0)) {
+        s.error = &errno;
+        *s.error = *jiffi_saved(s.error);
+    } else {
+        jiffi_api->hold_enter();
+    }
+    return s;
+}
+JIFFI_LOCAL void jiffi_held(jiffi_state s)
+{
+    if (JIFFI_LIKELY(s.error != NULL))
+        *jiffi_saved(s.error) = *s.error;
+    else
+        jiffi_api->hold_leave();
+}
+
+/* The module's Py_mod_exec. `backend`: "jiffi._jiffi" or "_cffi_backend". */
+JIFFI_LOCAL int jiffi_exec(PyObject *module, const jiffi_module *m,
+                           const char *backend)
+{
+    PyObject *jiffi = PyImport_ImportModule(backend), *both = NULL;
+    PyObject *capsule = PyCapsule_New((void *)m, "jiffi.module", NULL);
+    if (jiffi && capsule)
+        both = PyObject_CallMethod(jiffi, "_load_module", "OO", capsule, module);
+    Py_XDECREF(capsule);
+    Py_XDECREF(jiffi);
+    Py_XDECREF(both);
+    return both ? 0 : -1;
+}
+
+/* In a library that embeds Python: make the module `m` and let it be imported by
+ * its name. The GIL is held. 0, or -1 with an exception. */
+JIFFI_LOCAL int jiffi_embed(const jiffi_module *m, const char *backend)
+{
+    PyObject *module = PyModule_New(m->name);
+    int bad = !module || jiffi_exec(module, m, backend) < 0 ||
+              PyDict_SetItemString(PyImport_GetModuleDict(), m->name, module) < 0;
+    Py_XDECREF(module);
+    return bad ? -1 : 0;
+}
+
+#endif /* JIFFI_MODULE_ABI_ONLY */
 #endif
