@@ -3,8 +3,9 @@
 # types are known only once the declarations are read.
 
 from collections.abc import Callable, Iterator, Mapping
+from os import PathLike
 from types import TracebackType
-from typing import Any, ClassVar, Literal, TypeVar, final, overload
+from typing import Any, ClassVar, Literal, Protocol, TypeVar, final, overload
 
 from typing_extensions import Buffer, TypeAlias
 
@@ -12,6 +13,8 @@ __version__: str
 __version_info__: tuple[int, int, int]
 
 _T = TypeVar("_T")
+_F = TypeVar("_F", bound=Callable[..., Any])
+_Path: TypeAlias = str | PathLike[str]
 _Gil: TypeAlias = Literal["release", "hold", "auto"]
 _CDecl: TypeAlias = str | CType
 _OnError: TypeAlias = Callable[[type[BaseException], BaseException, TracebackType | None], Any]
@@ -30,6 +33,9 @@ class VerificationMissing(Exception): ...
 class PkgConfigError(Exception): ...
 
 def features() -> dict[str, str | None]: ...
+
+class _SupportsWrite(Protocol):
+    def write(self, text: str, /) -> object: ...
 
 @final
 class CField:
@@ -171,4 +177,35 @@ class FFI:
     def integer_const(self, name: str) -> int: ...
     def list_types(self, /) -> tuple[list[str], list[str], list[str]]: ...
     def set_unicode(self, enabled_flag: bool, /) -> None: ...
-    def def_extern(self, *args: Any, **kwds: Any) -> Any: ...
+
+    # Modules made with a C compiler. `kwds` are those of setuptools' Extension.
+    def set_source(
+        self, module_name: str, source: str | None, source_extension: str = ".c", **kwds: Any
+    ) -> None: ...
+    def set_source_pkgconfig(
+        self,
+        module_name: str,
+        pkgconfig_libs: list[str],
+        source: str,
+        source_extension: str = ".c",
+        **kwds: Any,
+    ) -> None: ...
+    def compile(
+        self,
+        tmpdir: str = ".",
+        verbose: bool | int = 0,
+        target: str | None = None,
+        debug: bool | None = None,
+    ) -> str: ...
+    def emit_c_code(self, filename: _Path | _SupportsWrite) -> Any: ...
+    def emit_python_code(self, filename: _Path | _SupportsWrite) -> Any: ...
+    def distutils_extension(self, tmpdir: str = "build", verbose: bool = True) -> Any: ...
+    def embedding_api(
+        self, csource: str, packed: bool = False, pack: int | None = None
+    ) -> None: ...
+    def embedding_init_code(self, pysource: str) -> None: ...
+    def inline(self, source: str, *, source_extension: str = ".c", **kwds: Any) -> Any: ...
+    def verify(self, source: str = "", tmpdir: str | None = None, **kwargs: Any) -> Any: ...
+    def def_extern(
+        self, name: str | None = None, error: Any = None, onerror: _OnError | None = None
+    ) -> Callable[[_F], _F]: ...
