@@ -15,7 +15,7 @@ help:
 	@echo 'make test-asan     the tests under AddressSanitizer and UBSan'
 	@echo 'make test-pythons  the tests of the front end on every CPython here'
 	@echo 'make test-a64      the core on AArch64, cross-built, under qemu-user'
-	@echo 'make conformance   run cffi'\''s own tests of in-line ABI mode against jiffi'
+	@echo 'make conformance   run cffi'\''s own tests against the drop-in'
 	@echo 'make fuzz          libFuzzer over lexer, parser, constants (MAX=seconds each)'
 	@echo 'make fuzz-abi      random signatures against the C compiler, without end'
 	@echo 'make check-layers  who includes whom, file sizes, headers'

@@ -21,9 +21,14 @@ class _FindJiffi:
         return spec_from_file_location(name, _package() + "/__init__.py")
 
 
-def _package():
+def _here():
     from os.path import abspath, dirname
-    return dirname(dirname(dirname(abspath(__file__))))
+    return dirname(abspath(__file__))
+
+
+def _package():
+    from os.path import dirname
+    return dirname(dirname(_here()))
 
 
 def _extension_file():
@@ -54,6 +59,7 @@ def _load():
     spec._set_fileattr = True
     module = module_from_spec(spec)
     module.__jiffi__ = True
+    module._dropin_path = _here()
     # In place before it runs: what it imports may import it.
     sys.modules["_cffi_backend"] = module
     loader.exec_module(module)
