@@ -115,7 +115,7 @@ PyObject *jpy_to_object(CTypeObject *ct, char *data, PyObject *owner)
             return load_open_array(ct, data);
         return view(ct, data, owner);
     case V_RECORD:
-        if (!(ct->type->u.rec->flags & JF_R_COMPLETE))
+        if (!(ct->type->u.rec->flags & (JF_R_COMPLETE | JF_R_LAZY)))
             break;
         return view(ct, data, owner);
     case V_LDOUBLE:

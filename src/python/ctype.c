@@ -233,7 +233,7 @@ static bool sizeless(const jf_Type *t)
         return t->length == JF_UNKNOWN || sizeless(t->to);
     case JF_STRUCT:
     case JF_UNION:
-        return !(t->u.rec->flags & JF_R_COMPLETE);
+        return !(t->u.rec->flags & (JF_R_COMPLETE | JF_R_LAZY));
     case JF_ENUM:
         return !t->to;
     default:

@@ -137,7 +137,8 @@ FieldTable *jpy_fields(CTypeObject *ct)
         ct->fields = jpy_fields(item);
         return ct->fields;
     }
-    if (ct->code != V_RECORD || !(ct->type->u.rec->flags & JF_R_COMPLETE))
+    if (ct->code != V_RECORD ||
+        !(ct->type->u.rec->flags & (JF_R_COMPLETE | JF_R_LAZY)))
         return NULL;
     if (jpy_layout(ct) < 0)
         return NULL;

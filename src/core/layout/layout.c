@@ -128,6 +128,8 @@ static jf_Status layout_record(const jf_Target *target, jf_Type *t, unsigned dep
     jf_Record *r = t->u.rec;
     if (t->flags & JF_T_LAID_OUT)
         return JF_OK;
+    if (r->flags & JF_R_LAZY && t->group->complete)
+        return t->group->complete(t->group->complete_ctx, t, d);
     if (r->flags & JF_R_BUSY)
         return fail_type(d, JF_SEMANTIC, t, "contains itself by value");
     if (r->flags & (JF_R_PARTIAL | JF_R_OPAQUE_DOTS | JF_R_DOTS_ARRAY))

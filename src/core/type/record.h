@@ -159,6 +159,9 @@ enum {
     JF_R_FLEX = 64      /* ends in a flexible array, itself or a last member */
 };
 
+/* ... and: not complete yet, jf_Group.complete does it at the first layout. */
+enum { JF_R_LAZY = 1024 };
+
 typedef struct jf_Record {
     const char *tag;       /* as written after struct/union; NULL: none */
     const char *alias;     /* first typedef of a tag-less one; NULL: none */

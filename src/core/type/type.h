@@ -66,6 +66,10 @@ struct jf_Group {
     uint32_t n_pinned, cap_pinned;
     jf_Type **held;        /* types of members outside; one reference each */
     uint32_t n_held, cap_held;
+    /* Completes and lays out a record of the group that has JF_R_LAZY, or says in
+     * `d` why it cannot and leaves it so. NULL: there are none. */
+    jf_Status (*complete)(void *ctx, jf_Type *rec, jf_Diag *d);
+    void *complete_ctx;
 };
 
 jf_Group *jf_group_new(jf_Universe *u); /* one reference, owned by the caller */
