@@ -29,10 +29,42 @@ static PyObject *located(PyObject *exc, PyObject *text, PyObject *file, jf_Pos p
     return e;
 }
 
-PyObject *jpy_raise(PyObject *exc, jf_Diag *d)
+/* cffi's words for where something went wrong: text that is no C is shown, other
+ * mistakes have file and line, those in the name of a type only the message. */
+static void print_as_cffi(const jf_Diag *d, jf_Buf *out)
+{
+    bool is_type = d->file && strcmp(d->file, "<type>") == 0;
+    const char *file = is_type ? "<cdef source string>" : d->file;
+    const char *source = d->source ? d->source : "";
+    while (*source == ' ' || *source == '\t')
+        source++;
+    size_t n = strlen(source);
+    while (n && strchr(" \t\r\n", source[n - 1]))
+        n--;
+    if (!file || !d->pos.line || (is_type && d->status != JF_SYNTAX)) {
+        jf_buf_text(out, d->message ? d->message : "out of memory");
+        return;
+    }
+    if (d->status == JF_SYNTAX && strcmp(file, "<cdef source string>") == 0) {
+        jf_buf_text(out, "cannot parse \"");
+        jf_buf_put(out, source, n);
+        jf_buf_text(out, "\"\n");
+    } else if (d->status == JF_SYNTAX) {
+        jf_buf_text(out, "parse error\n");
+    }
+    jf_buf_printf(out, "%s:%u:", file, d->pos.line);
+    if (d->status == JF_SYNTAX)
+        jf_buf_printf(out, "%u:", d->pos.column);
+    jf_buf_printf(out, " %s", d->message);
+    if (d->status == JF_SYNTAX && d->hint)
+        jf_buf_printf(out, "\n%s", d->hint);
+}
+
+static PyObject *raise_diag(PyObject *exc, jf_Diag *d,
+                            void (*print)(const jf_Diag *, jf_Buf *))
 {
     jf_Buf text = JF_BUF_INIT;
-    jf_diag_print(d, &text);
+    print(d, &text);
     jf_Status status = d->status;
     jf_Pos pos = d->pos;
     PyObject *file =
@@ -59,8 +91,15 @@ PyObject *jpy_raise(PyObject *exc, jf_Diag *d)
     return NULL;
 }
 
+PyObject *jpy_raise(PyObject *exc, jf_Diag *d)
+{
+    return raise_diag(exc, d, jf_diag_print);
+}
+
 PyObject *jpy_raise_status(State *st, jf_Diag *d)
 {
+    if (st->cffi && (d->status == JF_SYNTAX || d->status == JF_SEMANTIC))
+        return raise_diag(st->cdef_error, d, print_as_cffi);
     switch (d->status) {
     case JF_NOMEM:
         jf_diag_clear(d);
@@ -72,6 +111,10 @@ PyObject *jpy_raise_status(State *st, jf_Diag *d)
         return jpy_raise(PyExc_NotImplementedError, d);
     case JF_SYSTEM:
         return jpy_raise(PyExc_OSError, d);
+    case JF_BAD_VALUE:
+        return jpy_raise(PyExc_ValueError, d);
+    case JF_BAD_TYPE:
+        return jpy_raise(PyExc_TypeError, d);
     case JF_NOT_FOUND:
     case JF_INCOMPLETE:
         return jpy_raise(st->ffi_error, d);

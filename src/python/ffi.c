@@ -133,7 +133,8 @@ static CTypeObject *cached_type(FFIObject *ffi, PyObject *text, PyObject *hit,
  * for memory and for what this build cannot do. */
 static void *raise_type_error(State *st, jf_Diag *d)
 {
-    if (d->status == JF_NOMEM || d->status == JF_UNSUPPORTED)
+    if (d->status == JF_NOMEM || d->status == JF_UNSUPPORTED ||
+        (st->cffi && d->status != JF_NOT_FOUND && d->status != JF_INCOMPLETE))
         return jpy_raise_status(st, d);
     return jpy_raise(st->cdef_error, d);
 }

@@ -40,6 +40,8 @@ static PyObject *ffi_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     ffi->scope = jf_scope_new(st->universe);
     if (!ffi->scope)
         PyErr_NoMemory();
+    else if (st->cffi)
+        jf_scope_be_strict(ffi->scope);
     ffi->types = PyDict_New();
     ffi->libs = PyList_New(0);
     ffi->onces = PyDict_New();

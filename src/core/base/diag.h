@@ -17,7 +17,10 @@ typedef enum jf_Status {
     JF_UNSUPPORTED, /* meaningful, but this build, target or mode cannot */
     JF_NOT_FOUND,   /* no such library, symbol, type or member */
     JF_INCOMPLETE,  /* a type whose size is not known was needed */
-    JF_SYSTEM       /* the operating system said no; the text says why */
+    JF_SYSTEM,      /* the operating system said no; the text says why */
+    /* JF_SEMANTIC told apart, by strict scopes alone */
+    JF_BAD_VALUE,   /* a number that makes no sense where it stands */
+    JF_BAD_TYPE     /* a type that makes no sense where it stands */
 } jf_Status;
 
 /* A place in a source text. Lines and columns count from 1; 0 means unknown. */

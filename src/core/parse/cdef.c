@@ -205,6 +205,8 @@ static bool init_declarator(Parser *p, Specs *s, bool first)
         return false;
     }
     bool body = first && at_tok(p, JF_TK_LBRACE);
+    if (body)
+        jf_strict_body(p, d.at);
     /* A static or inline function with a body is in no library. */
     if (!body || !(s->storage & (JF_ST_STATIC | JF_ST_INLINE)))
         declare_function(p, s, &d, link, line);
@@ -471,6 +473,7 @@ jf_Status jf_parse_type(jf_Scope *s, const char *text, size_t n, jf_Type **type,
     TypeResult r = {NULL, 0};
     Parser p;
     parser_init(&p, s, "<type>", 1, d);
+    p.is_type = true;
     jf_Status st = run(&p, text, n, type_body, &r, room, sizeof room);
     if (st == JF_OK) {
         *type = r.type;

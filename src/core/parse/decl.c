@@ -147,6 +147,7 @@ void jf_parse_unknown_type(Parser *p, const jf_Tok *t)
 {
     JF_ASSERT(t->name);
     const jf_Name *n = t->name;
+    jf_strict_unknown(p, t);
     if (n->tag) {
         const char *word = n->tag->kind == JF_STRUCT  ? "struct"
                            : n->tag->kind == JF_UNION ? "union"

@@ -75,6 +75,8 @@ static void array_suffix(Parser *p, bool outer_param)
         const char *at = p->tok.at;
         Value v = jf_parse_integer(p, "the length of an array");
         if (v.v < 0)
+            jf_strict_type_text(p, JF_BAD_VALUE, "negative array length");
+        if (v.v < 0)
             jf_parse_fail(p, at, JF_SEMANTIC, "the length of an array cannot be %s",
                           jf_parse_prim_unsigned(v.prim) ? "that large"
                                                          : "negative");
@@ -127,12 +129,14 @@ static void params_push(Parser *p, Params *l, jf_Type *t, const char *name)
     l->named |= name != NULL;
 }
 
-static void one_param(Parser *p, Params *l, bool *was_void)
+static void one_param(Parser *p, Params *l, const jf_Name *of, bool *was_void)
 {
     Specs s;
     Decl d;
-    if (at_tok(p, JF_TK_NAME) && !jf_parse_starts_type(p, &p->tok))
+    if (at_tok(p, JF_TK_NAME) && !jf_parse_starts_type(p, &p->tok)) {
+        jf_strict_param(p, of, l->n);
         jf_parse_unknown_type(p, &p->tok);
+    }
     jf_parse_specs(p, &s);
     if (s.storage & ~(unsigned)JF_ST_REGISTER)
         jf_parse_fail(p, s.at, JF_SYNTAX, "a parameter has no storage class");
@@ -147,8 +151,10 @@ static void one_param(Parser *p, Params *l, bool *was_void)
     params_push(p, l, decay(p, d.type), d.name ? d.name->text : NULL);
 }
 
-/* 6.7.6.3; the current token is behind the opening parenthesis. */
-static void func_suffix(Parser *p, const char *at, const Attrs *inner)
+/* 6.7.6.3; the current token is behind the opening parenthesis. `of`: what is
+ * declared, or NULL. */
+static void func_suffix(Parser *p, const jf_Name *of, const char *at,
+                        const Attrs *inner)
 {
     Params l = {NULL, NULL, 0, 0, false};
     bool was_void = false, variadic = false;
@@ -157,12 +163,10 @@ static void func_suffix(Parser *p, const char *at, const Attrs *inner)
         if (accept_tok(p, JF_TK_DOTS)) {
             variadic = true;
             if (!l.n)
-                jf_parse_fail(p, at, JF_SYNTAX,
-                              "a function with only '(...)' as argument is not "
-                              "correct C");
+                jf_strict_only_dots(p, of, at);
             break;
         }
-        one_param(p, &l, &was_void);
+        one_param(p, &l, of, &was_void);
         if (!at_tok(p, JF_TK_COMMA))
             break;
         jf_parse_next(p);
@@ -296,7 +300,7 @@ static void read_suffixes(Parser *p, Reader *r, uint32_t first, const Attrs *inn
             const char *at = p->tok.at;
             jf_parse_enter(p);
             jf_parse_next(p);
-            func_suffix(p, at, inner);
+            func_suffix(p, r->name, at, inner);
         } else {
             return;
         }
@@ -358,6 +362,8 @@ static jf_Type *build_array(Parser *p, Decl *d, const Part *part, jf_Type *t,
 
 static jf_Type *build_func(Parser *p, const Part *part, jf_Type *t)
 {
+    if (t->kind == JF_FUNC || t->kind == JF_ARRAY)
+        jf_strict_type_text(p, JF_BAD_TYPE, "invalid result type");
     if (t->kind == JF_FUNC || t->kind == JF_ARRAY)
         jf_parse_fail(p, part->at, JF_SEMANTIC, "a function cannot return %s",
                       t->kind == JF_FUNC ? "a function" : "an array");

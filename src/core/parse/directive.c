@@ -66,6 +66,7 @@ static void define_body(Parser *p, jf_Name *name, const char *at, uint32_t line)
         sym.flags |= JF_S_DOTS;
         sym.type = jf_type_prim(p->u, JF_P_INT);
     } else if (at_tok(p, JF_TK_STRING)) {
+        jf_strict_define(p, name, p->tok.at);
         define_string(p, &sym);
     } else {
         define_value(p, &sym);

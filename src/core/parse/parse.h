@@ -103,6 +103,8 @@ typedef struct jf_CdefOptions {
 jf_Scope *jf_scope_new(jf_Universe *u); /* NULL: memory */
 void jf_scope_free(jf_Scope *s);
 jf_Group *jf_scope_group(jf_Scope *s);  /* borrowed */
+/* From now on `s` refuses what cffi's parser refuses, in its words: strict.c. */
+void jf_scope_be_strict(jf_Scope *s);
 
 /* What `other` declares so far becomes visible in `s`, as in cffi: what it
  * declares later does not. Types are the same records. Keeps other's group (not

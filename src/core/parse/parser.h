@@ -43,6 +43,7 @@ struct jf_Scope {
     uint32_t version;  /* successful cdefs */
     uint32_t serial;   /* last number given to an anonymous type */
     uint32_t stamp;    /* last one given to a record's members */
+    bool strict;       /* refuse what cffi refuses: strict.c */
 };
 
 static inline Sym *sym_of(const jf_Name *n)
@@ -195,6 +196,8 @@ typedef struct Parser {
     bool laid_out;          /* jf_layout was called */
     bool pinned;            /* the group may hold types of this text */
     bool made_types;        /* a record or enum was made or changed */
+    bool is_type;           /* the text is the name of a type */
+    bool unusable;          /* the record being read stays incomplete: strict.c */
     uint8_t gil;            /* default of functions in this text */
     uint16_t python;        /* JF_S_EXTERN_PYTHON... inside such a block */
     jf_GroupMark group_mark;
@@ -281,6 +284,18 @@ void jf_parse_conv(Parser *p, Attrs *a, const jf_Tok *t);
 jf_Type *jf_parse_apply_attrs(Parser *p, jf_Type *t, const Attrs *a);
 /* Text of one or more adjacent strings; scratch. */
 const char *jf_parse_string(Parser *p, size_t *n);
+
+/* Strict scopes (strict.c): each fails where it applies, and returns otherwise. */
+void jf_strict_define(Parser *p, const jf_Name *name, const char *text);
+void jf_strict_body(Parser *p, const char *at);
+void jf_strict_late_enum(Parser *p, const jf_Name *tag);
+JF_NORETURN void jf_strict_only_dots(Parser *p, const jf_Name *of, const char *at);
+void jf_strict_param(Parser *p, const jf_Name *of, uint32_t i);
+void jf_strict_unknown(Parser *p, const jf_Tok *t);
+void jf_strict_type_text(Parser *p, jf_Status status, const char *message);
+/* A bit-field that C does not allow: true, the record shall stay incomplete, so
+ * that its first use fails. */
+bool jf_strict_bad_bits(Parser *p);
 
 /* Type of a built-in typedef name; NULL: it is none. (builtin.c) */
 jf_Type *jf_parse_builtin(Parser *p, const jf_Name *name, unsigned *quals);

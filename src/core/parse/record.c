@@ -79,12 +79,17 @@ static int16_t bit_width(Parser *p, const Decl *d)
     const char *at = p->tok.at;
     Value v = jf_parse_integer(p, "the width of a bit-field");
     const char *name = d->name ? d->name->text : "";
+    if (!jf_is_integral(d->type) && jf_strict_bad_bits(p))
+        return 0;
     if (!jf_is_integral(d->type))
         jf_parse_fail(p, at, JF_SEMANTIC, "bit-field '%s' has type '%s'", name,
                       jf_parse_spell(p, d->type, ""));
     uint64_t most = d->type->kind == JF_BOOL      ? 1
                     : d->type->size != JF_UNKNOWN ? d->type->size * 8
                                                   : 32;
+    if ((v.v < 0 || (uint64_t)v.v > most || (v.v == 0 && d->name)) &&
+        jf_strict_bad_bits(p))
+        return 0;
     if (v.v < 0 || (uint64_t)v.v > most)
         jf_parse_fail(p, at, JF_SEMANTIC,
                       "bit-field '%s' has %lld bits; its type '%s' has %llu", name,
@@ -266,7 +271,11 @@ static void record_body(Parser *p, Specs *s, Attrs *a, uint32_t line, bool exist
     jf_parse_next(p);
     leave_nest(p);
     jf_parse_attrs(p, a);
-    take_fields(p, &b, a);
+    if (p->unusable)
+        p->n_fields = b.first;
+    else
+        take_fields(p, &b, a);
+    p->unusable = false;
 }
 
 /* The tag's type, or a new one. *fresh: it is new. */
@@ -567,6 +576,8 @@ void jf_parse_enum(Parser *p, Specs *s)
         if (s->type->u.en->flags & JF_R_COMPLETE)
             jf_parse_fail(p, at, JF_SEMANTIC, "duplicate declaration of enum %s",
                           tag ? tag->text : "");
+        if (!fresh && tag)
+            jf_strict_late_enum(p, tag);
         jf_scope_save(p, s->type);
         enum_body(p, s, &a, fixed, at);
     } else if (!tag) {
