@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * Python functions called from C. The record of a callback is the owner of its
- * cdata: it goes with the last reference to the cdata, and C must not call the
- * address after that. What becomes of an exception is decided in one place,
+ * Python functions called from C: ffi.callback, and behind extern "Python". The
+ * record of a callback is the owner of its cdata: it goes with the last reference
+ * to the cdata, and C must not call the address after that. What becomes of an exception is decided in one place,
  * callback_failed().
  */
 #include "python/call.h"
@@ -19,7 +19,7 @@ typedef struct Callback {
     PyObject *ctypes;                 /* tuple: result, parameters */
     uint8_t *codes;                   /* owned: Code of each parameter */
     uint8_t is_even;                  /* slot of parameter i: 8 * i */
-    jf_Callback *cb;                  /* owned */
+    jf_Callback *cb;                  /* owned; NULL: extern "Python" */
     char *error;     /* owned: the result C gets after an exception */
     Py_ssize_t size; /* bytes of the result; 0: void */
     uint8_t code;    /* Code of the result */
@@ -215,10 +215,21 @@ static inline PyObject *call(PyObject *f, PyObject *const *args, size_t n)
                : PyObject_Vectorcall(f, args, n, NULL);
 }
 
+/* Where parameter `i` is. Without a plan (extern "Python") there is one cell of 8
+ * bytes for each: the value, or the address of what is larger or a record. */
+static char *argument_at(Callback *c, const jf_Plan *plan, char *slots, uint32_t i)
+{
+    if (plan)
+        return slots + plan->args[i].slot;
+    CTypeObject *ct = param_ctype(c, i);
+    bool by_value = ct->size <= 8 && ct->code != V_RECORD;
+    return by_value ? slots + 8 * i : *(char **)(slots + 8 * i);
+}
+
 static void callback_run(Callback *c, const jf_Plan *plan, char *slots, char *ret)
 {
     PyObject *few[FEW_ARGS + 1], **args = few;
-    uint32_t n = plan->n_args, done = 0;
+    uint32_t n = (uint32_t)PyTuple_GET_SIZE(c->ctypes) - 1, done = 0;
     PyObject *result = NULL;
     bool converting = false;
     if (n > FEW_ARGS && !(args = PyMem_Malloc((n + 1) * sizeof *args))) {
@@ -228,8 +239,8 @@ static void callback_run(Callback *c, const jf_Plan *plan, char *slots, char *re
     }
     args++; /* one cell before the arguments is the callee's to use */
     for (; done < n; done++) {
-        char *p = slots + (c->is_even ? 8 * done : plan->args[done].slot);
-        JF_ASSERT(p == slots + plan->args[done].slot);
+        char *p = c->is_even ? slots + 8 * done : argument_at(c, plan, slots, done);
+        JF_ASSERT(p == argument_at(c, plan, slots, done));
         if (!(args[done] = argument(c, done, p)))
             break;
     }
@@ -270,6 +281,26 @@ static void callback_entry(void *context, const jf_Plan *plan, void *slots,
         *error = *saved;
     else
         jf_os_errno_restore();
+}
+
+void jpy_extern_call(PyObject **target, void *cells, void (*nobody)(void *ctx),
+                     void *ctx)
+{
+    jf_os_errno_save();
+    Gil gil;
+    bool done = false;
+    if (jpy_gil_enter(&gil)) {
+        Callback *c = (Callback *)Py_XNewRef(*target);
+        if (c) {
+            callback_run(c, NULL, cells, cells);
+            Py_DECREF((PyObject *)c);
+            done = true;
+        }
+        jpy_gil_leave(&gil);
+    }
+    if (!done)
+        nobody(ctx);
+    jf_os_errno_restore();
 }
 
 /* --- making one ------------------------------------------------------------------------------ */
@@ -328,28 +359,44 @@ static Callback *callback_new(State *st, CTypeObject *ct, PyObject *callable,
     return c;
 }
 
+/* Everything but the code, of what the user gave. */
+static Callback *callback_of(State *st, CTypeObject *ct, PyObject *callable,
+                             PyObject *error, PyObject *onerror)
+{
+    if (ct->type->kind != JF_PTR || ct->type->to->kind != JF_FUNC)
+        PyErr_Format(PyExc_TypeError, "expected a function ctype, got '%s'",
+                     jpy_cname(ct));
+    else if (!PyCallable_Check(callable))
+        PyErr_Format(PyExc_TypeError, "expected a callable object, not %.200s",
+                     Py_TYPE(callable)->tp_name);
+    else if (onerror != Py_None && !PyCallable_Check(onerror))
+        PyErr_Format(PyExc_TypeError,
+                     "expected a callable object for 'onerror', not %.200s",
+                     Py_TYPE(onerror)->tp_name);
+    else if (ct->type->to->flags & JF_T_VARIADIC)
+        PyErr_Format(PyExc_NotImplementedError,
+                     "%s: callback with unsupported argument or return type or "
+                     "with '...'",
+                     jpy_cname(ct));
+    else
+        return callback_new(st, ct, callable, error, onerror);
+    return NULL;
+}
+
+PyObject *jpy_extern_target(State *st, CTypeObject *ct, PyObject *callable,
+                            PyObject *error, PyObject *onerror)
+{
+    Callback *c = callback_of(st, ct, callable, error, onerror);
+    for (uint32_t i = 0; c && i < ct->type->to->u.func->n_params; i++)
+        c->is_even &= param_ctype(c, i)->code != V_RECORD;
+    return (PyObject *)c;
+}
+
 PyObject *jpy_callback(FFIObject *ffi, CTypeObject *ct, PyObject *callable,
                        PyObject *error, PyObject *onerror)
 {
     State *st = ffi->st;
-    if (ct->type->kind != JF_PTR || ct->type->to->kind != JF_FUNC)
-        return PyErr_Format(PyExc_TypeError, "expected a function ctype, got '%s'",
-                            jpy_cname(ct));
-    if (!PyCallable_Check(callable))
-        return PyErr_Format(PyExc_TypeError,
-                            "expected a callable object, not %.200s",
-                            Py_TYPE(callable)->tp_name);
-    if (onerror != Py_None && !PyCallable_Check(onerror))
-        return PyErr_Format(PyExc_TypeError,
-                            "expected a callable object for 'onerror', not %.200s",
-                            Py_TYPE(onerror)->tp_name);
-    if (ct->type->to->flags & JF_T_VARIADIC)
-        return PyErr_Format(
-            PyExc_NotImplementedError,
-            "%s: callback with unsupported argument or return type or "
-            "with '...'",
-            jpy_cname(ct));
-    Callback *c = callback_new(st, ct, callable, error, onerror);
+    Callback *c = callback_of(st, ct, callable, error, onerror);
     if (!c)
         return NULL;
     jf_Diag d = JF_DIAG_INIT;

@@ -248,11 +248,13 @@ PyObject *jpy_ffi_features(PyObject *module, PyObject *unused)
 
 PyObject *jpy_ffi_def_extern(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    (void)self;
-    (void)args;
-    (void)kwargs;
-    PyErr_SetString(PyExc_ValueError,
-                    "ffi.def_extern() is only available on API-mode FFI "
-                    "objects");
-    return NULL;
+    static char *names[] = {"name", "error", "onerror", NULL};
+    PyObject *name = Py_None, *error = Py_None, *onerror = Py_None;
+    FFIObject *ffi = (FFIObject *)self;
+    if (!ffi->oracle)
+        return jpy_modgen_def_extern(ffi, name, error, onerror); /* refuses */
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOO:def_extern", names, &name,
+                                     &error, &onerror))
+        return NULL;
+    return jpy_modgen_def_extern(ffi, name, error, onerror);
 }

@@ -52,6 +52,7 @@ typedef struct State {
     struct CTypeObject *char_array; /* char[] */
     struct CTypeObject *type_int;
     PyObject *null;            /* ffi.NULL: <cdata 'void *' NULL> */
+    PyObject *modules;         /* modgen.c: list of what it keeps of each module */
     struct HandleTable *handles; /* ffi.new_handle: ffi_handle.c; NULL until used */
     struct CDataExt *free_views; /* a few dead views, chained by their data */
     unsigned n_free_views;
@@ -487,11 +488,28 @@ PyObject *jpy_call_cdata(CDataObject *fn, PyObject *args, PyObject *kwargs);
 void jpy_drop_host_code(void *ctx, jf_Type *t);
 int jpy_init_call(State *st, PyObject *module);
 
+/* --- modgen.c ------------------------------------------------------------------------------ */
+
+/* Nobody is loaded any more by this state; `gone`: the state is freed next. */
+void jpy_modgen_forget(State *st, bool gone);
+/* ffi.def_extern of a module's FFI: the decorator. */
+PyObject *jpy_modgen_def_extern(FFIObject *ffi, PyObject *name, PyObject *error,
+                                PyObject *onerror);
+int jpy_init_modgen(State *st, PyObject *module);
+
 /* --- callback.c -------------------------------------------------------------------------------- */
 
 /* ffi.callback(ct, callable, error, onerror): a function-pointer cdata. */
 PyObject *jpy_callback(FFIObject *ffi, CTypeObject *ct, PyObject *callable,
                        PyObject *error, PyObject *onerror);
+/* The same without code of its own, for extern "Python": what C calls then gives
+ * jpy_extern_call the place where this object is, and the arguments in cells of 8
+ * bytes (larger values and records: their address); the result comes back at
+ * `cells`. From any thread. Without an object there: nobody(ctx), without the GIL. */
+PyObject *jpy_extern_target(State *st, CTypeObject *ct, PyObject *callable,
+                            PyObject *error, PyObject *onerror);
+void jpy_extern_call(PyObject **target, void *cells, void (*nobody)(void *ctx),
+                     void *ctx);
 int jpy_init_callback(State *st, PyObject *module);
 
 #endif

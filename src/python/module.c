@@ -10,6 +10,7 @@ void jpy_state_unref(State *st)
 {
     if (--st->refs)
         return;
+    jpy_modgen_forget(st, true);
     while (st->free_temps)
         jpy_temp_drop(st);
     jpy_views_drop(st);
@@ -69,7 +70,8 @@ int jpy_module_exec(PyObject *module, bool cffi)
     if (jpy_init_errors(st, module) < 0 || jpy_init_ctype(st, module) < 0 ||
         jpy_init_cdata(st, module) < 0 || init_common(st, module) < 0 ||
         jpy_init_ffi(st, module) < 0 || jpy_init_lib(st, module) < 0 ||
-        jpy_init_call(st, module) < 0 || jpy_init_callback(st, module) < 0)
+        jpy_init_call(st, module) < 0 || jpy_init_callback(st, module) < 0 ||
+        jpy_init_modgen(st, module) < 0)
         return -1;
     return 0;
 }
@@ -97,7 +99,8 @@ static PyObject **state_object(State *st, size_t i)
                         (PyObject **)&st->char_p,
                         (PyObject **)&st->char_array,
                         (PyObject **)&st->type_int,
-                        &st->null};
+                        &st->null,
+                        &st->modules};
     return i < JF_COUNT(all) ? all[i] : NULL;
 }
 
@@ -122,6 +125,8 @@ int jpy_module_clear(PyObject *module)
         return 0;
     /* Only values: the types break their cycles with the module themselves,
      * and code that still runs may ask for them. */
+    jpy_modgen_forget(st, false);
+    Py_CLEAR(st->modules);
     Py_CLEAR(st->null);
     Py_CLEAR(st->void_p);
     Py_CLEAR(st->char_p);

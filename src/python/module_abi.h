@@ -126,8 +126,8 @@ typedef struct jiffi_symbol {
     const char *name;
     unsigned char kind;     /* JIFFI_FUNCTION... */
     unsigned char reserved[3];
-    int flags;              /* METH_NOARGS (no parameters), METH_O (one) or
-                               METH_FASTCALL (any number) */
+    int flags;              /* METH_O (one parameter), METH_FASTCALL (any number) or
+                               METH_NOARGS (none; METH_FASTCALL is quicker) */
     PyCFunction wrapper;    /* NULL: called through `direct` by jiffi itself
                                (variadic functions) */
     void **types;           /* room for ctypes that jiffi fills in before the

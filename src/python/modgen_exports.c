@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What the wrappers of generated modules call (jiffi_exports): every argument that
+ * is not of the plainest kind, results, errors, errno and the GIL. Arguments go
+ * the way of jpy_argument(), as in calls without a compiler, so that both accept
+ * the same and say the same.
+ */
+#include "python/modgen.h"
+
+#include <string.h>
+
+/* --- arguments ------------------------------------------------------------------------ */
+
+/* Room for any scalar. */
+typedef union Cell {
+    char bytes[32];
+    uint64_t bits;
+    void *pointer;
+    long double aligned;
+} Cell;
+
+/* A scalar argument of at most `size` bytes. */
+static int scalar(PyObject *self, int i, PyObject *o, Cell *cell)
+{
+    Temp *temps = NULL;
+    memset(cell, 0, sizeof *cell);
+    int bad = jpy_argument((CDataObject *)self, o, (size_t)i, cell, &temps);
+    JF_ASSERT(!temps);
+    return bad;
+}
+
+static int to_int(PyObject *self, int i, PyObject *o, unsigned size, int is_signed,
+                  unsigned long long *bits)
+{
+    Cell cell;
+    if (scalar(self, i, o, &cell) < 0)
+        return -1;
+    unsigned long long v = 0;
+    switch (size) {
+    case 1:
+        v = is_signed ? (unsigned long long)*(int8_t *)&cell : *(uint8_t *)&cell;
+        break;
+    case 2:
+        v = is_signed ? (unsigned long long)*(int16_t *)&cell : *(uint16_t *)&cell;
+        break;
+    case 4:
+        v = is_signed ? (unsigned long long)*(int32_t *)&cell : *(uint32_t *)&cell;
+        break;
+    default:
+        v = cell.bits;
+        break;
+    }
+    *bits = v;
+    return 0;
+}
+
+static int to_double(PyObject *self, int i, PyObject *o, double *v)
+{
+    Cell cell;
+    if (scalar(self, i, o, &cell) < 0)
+        return -1;
+    CTypeObject *ct = jpy_function_ctype((CDataObject *)self, i);
+    if (!ct)
+        return -1;
+    *v = V_IS_FLOAT(ct->code) ? jpy_read_float(ct->code, cell.bytes) : 0;
+    Py_DECREF((PyObject *)ct);
+    return 0;
+}
+
+static int to_value(PyObject *self, int i, PyObject *o, void *type, void *out)
+{
+    CTypeObject *ct = type;
+    if (jpy_layout(ct) < 0)
+        return -1;
+    if (ct->code == V_RECORD || (size_t)ct->size > sizeof(Cell)) {
+        Temp *temps = NULL;
+        int bad = jpy_argument((CDataObject *)self, o, (size_t)i, out, &temps);
+        JF_ASSERT(!temps);
+        return bad;
+    }
+    Cell cell;
+    if (scalar(self, i, o, &cell) < 0)
+        return -1;
+    memcpy(out, &cell, ct->size < 0 ? 0 : (size_t)ct->size);
+    return 0;
+}
+
+static int to_pointer(PyObject *self, int i, PyObject *o, void *type, void **p,
+                      jiffi_temps **temps)
+{
+    CTypeObject *ct = type;
+    if (CData_Check(ct->st, o) && ((CDataObject *)o)->ctype == ct) {
+        *p = ((CDataObject *)o)->data;
+        return 0;
+    }
+    return jpy_argument((CDataObject *)self, o, (size_t)i, p, (Temp **)temps);
+}
+
+static void free_temps(jiffi_temps *temps)
+{
+    jpy_temps_free((Temp *)temps);
+}
+
+/* --- results ---------------------------------------------------------------------------- */
+
+static PyObject *from_pointer(void *type, void *p)
+{
+    return jpy_cdata(type, p);
+}
+
+static PyObject *from_value(void *type, const void *value)
+{
+    CTypeObject *ct = type;
+    if (ct->code == V_RECORD || ct->code == V_ARRAY)
+        return jpy_layout(ct) < 0 ? NULL : jpy_cdata_copy(ct, value);
+    return jpy_to_object(ct, (char *)value, NULL);
+}
+
+static PyObject *bad_count(PyObject *self, Py_ssize_t given)
+{
+    return jpy_arity_error((CDataObject *)self, given);
+}
+
+/* --- around the call ---------------------------------------------------------------------- */
+
+static void *release_enter(void)
+{
+    PyThreadState *thread = jpy_gil_let_go();
+    jf_os_errno_restore();
+    return thread;
+}
+
+static void release_leave(void *thread)
+{
+    jf_os_errno_save();
+    jpy_gil_take(thread);
+}
+
+static void hold_enter(void)
+{
+    jf_os_errno_restore();
+}
+
+static void hold_leave(void)
+{
+    jf_os_errno_save();
+}
+
+static jiffi_exports exports = {.abi = JIFFI_MODULE_ABI,
+                                .size = sizeof(jiffi_exports),
+                                .to_int = to_int,
+                                .to_double = to_double,
+                                .to_value = to_value,
+                                .to_pointer = to_pointer,
+                                .free_temps = free_temps,
+                                .from_pointer = from_pointer,
+                                .from_value = from_value,
+                                .bad_count = bad_count,
+                                .release_enter = release_enter,
+                                .release_leave = release_leave,
+                                .hold_enter = hold_enter,
+                                .hold_leave = hold_leave,
+                                .call_python = jpy_modgen_call_python,
+                                .from_long = jpy_long};
+
+const struct jiffi_exports *jpy_modgen_exports(void)
+{
+    int32_t error, saved, aside;
+    if (!exports.saved_errno && jf_os_errno_offsets(&error, &saved)) {
+        exports.saved_errno = saved - error;
+        if (jpy_gil_slot(&aside))
+            exports.put_aside = aside - error;
+    }
+    return &exports;
+}
