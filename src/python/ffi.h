@@ -94,6 +94,9 @@ FFI_PLAIN(inline);
 FFI_PLAIN(set_source);
 FFI_PLAIN(set_source_pkgconfig);
 FFI_PLAIN(verify);
+PyObject *jpy_ffi__included(PyObject *self, PyObject *unused);
+PyObject *jpy_ffi__texts(PyObject *self, PyObject *unused);
+FFI_ONE(_adopt);
 /* ffi_string.c */
 FFI_FAST(string);
 FFI_FAST(unpack);

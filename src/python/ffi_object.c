@@ -79,6 +79,7 @@ static int ffi_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(ffi->dict);
     Py_VISIT(ffi->onces);
     Py_VISIT(ffi->included);
+    Py_VISIT(ffi->build);
     return 0;
 }
 
@@ -92,6 +93,8 @@ static int ffi_clear(PyObject *self)
         PyDict_Clear(ffi->onces);
     if (ffi->included)
         PyList_SetSlice(ffi->included, 0, PyList_GET_SIZE(ffi->included), NULL);
+    if (ffi->build)
+        PyList_SetSlice(ffi->build, 0, PyList_GET_SIZE(ffi->build), NULL);
     Py_CLEAR(ffi->dict);
     return 0;
 }
@@ -108,6 +111,7 @@ static void ffi_dealloc(PyObject *self)
     Py_CLEAR(ffi->libs);
     Py_CLEAR(ffi->onces);
     Py_CLEAR(ffi->included);
+    Py_CLEAR(ffi->build);
     if (ffi->scope)
         jf_scope_free(ffi->scope);
     if (ffi->st)
@@ -201,6 +205,9 @@ static PyMethodDef ffi_methods[] = {
     ONE(typeof),
     FAST(unpack),
     PLAIN(verify),
+    {"_adopt", jpy_ffi__adopt, METH_O, NULL},
+    {"_included", jpy_ffi__included, METH_NOARGS, NULL},
+    {"_texts", jpy_ffi__texts, METH_NOARGS, NULL},
     {NULL}
 };
 /* clang-format on */

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+"""The command line: `jiffi gen` writes the C of a module, for build systems.
+
+    jiffi gen exec-python [--ffi-var NAME] PYFILE OUTPUT
+    jiffi gen read-sources MODNAME CDEF CSRC OUTPUT
+
+The arguments are those of cffi-gen-src; `-` is standard input or output.
+"""
+
+import argparse
+import io
+import os
+import sys
+
+# What a script sees as its __name__: neither "__main__", so that its own
+# compile() does not run, nor a module that could be imported.
+SCRIPT_NAME = "jiffi.gen_src"
+
+
+def _ffi_class():
+    from jiffi import FFI
+    return FFI
+
+
+def find_ffi(text, filename, variable, ffi_class=None, script_name=SCRIPT_NAME):
+    """Run the script `text` and return the FFI that it binds to `variable`, or
+    that a function of this name returns."""
+    ffi_class = ffi_class or _ffi_class()
+    filename = os.path.abspath(filename)
+    names = {"__name__": script_name, "__file__": filename}
+    path = sys.path[:]
+    sys.path.insert(0, os.path.dirname(filename))
+    try:
+        exec(compile(text, filename, "exec"), names, names)
+        if variable not in names:
+            raise NameError("Expected to find the FFI object with the name %r, but it "
+                            "was not found." % (variable,))
+        ffi = names[variable]
+        if not isinstance(ffi, ffi_class) and callable(ffi):
+            ffi = ffi()
+        if not isinstance(ffi, ffi_class):
+            raise TypeError("Found an object with the name %r but it was not an "
+                            "instance of %s.FFI" % (variable, ffi_class.__module__))
+        return ffi
+    finally:
+        sys.path[:] = path
+
+
+def ffi_from_sources(module_name, cdef, source, ffi_class=None):
+    ffi = (ffi_class or _ffi_class())()
+    ffi.cdef(cdef)
+    ffi.set_source(module_name, source)
+    return ffi
+
+
+def c_text(ffi):
+    """What emit_c_code() writes."""
+    out = io.StringIO()
+    ffi.emit_c_code(out)
+    return out.getvalue()
+
+
+def write(output, text):
+    if output == "-":
+        sys.stdout.write(text)
+        return
+    with open(output, "w", encoding="utf-8") as f:
+        f.write(text)
+
+
+def _same_file(a, b):
+    if a is b:
+        return True
+    try:
+        return os.path.samefile(a.name, b.name)
+    except OSError:
+        return False
+
+
+def _exec_python(args, parser):
+    with args.pyfile as f:
+        ffi = find_ffi(f.read(), f.name, args.ffi_var)
+    write(args.output, c_text(ffi))
+
+
+def _read_sources(args, parser):
+    if _same_file(args.cdef, args.csrc):
+        parser.error("cdef and csrc are the same file and should not be")
+    with args.csrc, args.cdef:
+        source = args.csrc.read()
+        cdef = args.cdef.read()
+    write(args.output, c_text(ffi_from_sources(args.module_name, cdef, source)))
+
+
+def add_gen_commands(parser):
+    """The two ways to name what is to be generated, as sub-commands."""
+    commands = parser.add_subparsers(dest="mode", metavar="MODE")
+    commands.required = True
+    text_file = argparse.FileType("r", encoding="utf-8")
+
+    script = commands.add_parser(
+        "exec-python", help="run a Python script that makes an FFI object")
+    script.add_argument(
+        "--ffi-var", default="ffibuilder", metavar="NAME",
+        help="name of the FFI object, or of a function that returns it "
+             "(default: ffibuilder)")
+    script.add_argument("pyfile", type=text_file, help="the script")
+    script.add_argument("output", help="where the C source goes")
+    script.set_defaults(run=_exec_python)
+
+    files = commands.add_parser(
+        "read-sources", help="read the declarations and the C source from two files")
+    files.add_argument("module_name", help="name of the module, with its packages")
+    files.add_argument("cdef", type=text_file, help="the declarations, as for cdef()")
+    files.add_argument("csrc", type=text_file, help="the source, as for set_source()")
+    files.add_argument("output", help="where the C source goes")
+    files.set_defaults(run=_read_sources)
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(
+        prog="jiffi", description="Call C from Python.")
+    commands = parser.add_subparsers(metavar="COMMAND")
+    commands.required = True
+    gen = commands.add_parser("gen", help="write the C source of a module")
+    add_gen_commands(gen)
+    args = parser.parse_args(argv)
+    args.run(args, gen)
+    return 0
