@@ -5,22 +5,13 @@
  */
 #include "core/layout/layout.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "core/base/bits.h"
 #include "core/layout/place.h"
 
-/* Structs in structs in structs: real headers stay below ten. */
-enum { MAX_DEPTH = 1000 };
-
-static jf_Status layout_at(const jf_Target *target, jf_Type *t, unsigned depth,
-                           jf_Diag *d);
-
-/* Report with the spelling of `t` in the place of the first %s and the rest of
- * the sentence in the second. */
-static jf_Status fail_type(jf_Diag *d, jf_Status status, const jf_Type *t,
-                           const char *rest)
+jf_Status jf_layout_fail(jf_Diag *d, jf_Status status, const jf_Type *t,
+                         const char *rest)
 {
     jf_Buf b = JF_BUF_INIT;
     jf_type_print(t, "", JF_PRINT_QUALS, &b, NULL);
@@ -31,9 +22,8 @@ static jf_Status fail_type(jf_Diag *d, jf_Status status, const jf_Type *t,
     return got;
 }
 
-/* The same for a member: "field 'x' of 'struct s' ...". */
-static jf_Status fail_field(jf_Diag *d, jf_Status status, const jf_Type *rec,
-                            const jf_Field *f, const char *rest)
+jf_Status jf_layout_fail_field(jf_Diag *d, jf_Status status, const jf_Type *rec,
+                               const jf_Field *f, const char *rest)
 {
     jf_Buf b = JF_BUF_INIT;
     if (f->name)
@@ -57,18 +47,19 @@ static jf_Status fail_field(jf_Diag *d, jf_Status status, const jf_Type *rec,
 static jf_Status check_bits(const jf_Type *rec, const jf_Field *f, jf_Diag *d)
 {
     if (!jf_is_integral(f->type))
-        return fail_field(d, JF_SEMANTIC, rec, f,
-                          "is a bit-field, but its type is no integer");
+        return jf_layout_fail_field(d, JF_SEMANTIC, rec, f,
+                                    "is a bit-field, but its type is no integer");
     uint64_t most = f->type->kind == JF_BOOL ? 1 : f->type->size * 8;
     if ((uint64_t)f->bits > most)
-        return fail_field(d, JF_SEMANTIC, rec, f,
-                          "is a bit-field wider than its type");
+        return jf_layout_fail_field(d, JF_SEMANTIC, rec, f,
+                                    "is a bit-field wider than its type");
     if (f->bits == 0 && f->name)
-        return fail_field(d, JF_SEMANTIC, rec, f,
-                          "is a bit-field of width zero and must have no name");
+        return jf_layout_fail_field(
+            d, JF_SEMANTIC, rec, f,
+            "is a bit-field of width zero and must have no name");
     if (f->bits > 64)
-        return fail_field(d, JF_UNSUPPORTED, rec, f,
-                          "is a bit-field of more than 64 bits");
+        return jf_layout_fail_field(d, JF_UNSUPPORTED, rec, f,
+                                    "is a bit-field of more than 64 bits");
     return JF_OK;
 }
 
@@ -81,22 +72,23 @@ static bool may_be_open(const jf_Type *rec, const jf_Field *f)
            (rec->kind == JF_UNION || f == &r->fields[r->n_fields - 1]);
 }
 
-static jf_Status member_ready(const jf_Target *target, const jf_Type *rec,
-                              jf_Field *f, unsigned depth, jf_Diag *d)
+jf_Status jf_layout_member(const jf_Target *target, const jf_Type *rec, jf_Field *f,
+                           unsigned depth, jf_Diag *d)
 {
     jf_Type *t = f->type;
     if (may_be_open(rec, f)) {
-        jf_Status st = layout_at(target, t->to, depth + 1, d);
+        jf_Status st = jf_layout_at(target, t->to, depth + 1, d);
         if (st == JF_OK)
             t->align = t->to->align;
         return st;
     }
     if (t->kind == JF_ARRAY && t->length == JF_UNKNOWN)
-        return fail_field(d, JF_INCOMPLETE, rec, f,
-                          "is a flexible array, but not the last member");
+        return jf_layout_fail_field(d, JF_INCOMPLETE, rec, f,
+                                    "is a flexible array, but not the last member");
     if (t->kind == JF_FUNC)
-        return fail_field(d, JF_SEMANTIC, rec, f, "is declared as a function");
-    jf_Status st = layout_at(target, t, depth + 1, d);
+        return jf_layout_fail_field(d, JF_SEMANTIC, rec, f,
+                                    "is declared as a function");
+    jf_Status st = jf_layout_at(target, t, depth + 1, d);
     if (st == JF_INCOMPLETE && d)
         jf_diag_hint(d, "It is needed by value in a member of a struct or union.");
     if (st == JF_OK && f->bits >= 0)
@@ -111,7 +103,7 @@ static bool is_flexible(const jf_Type *t)
     return jf_is_record(t) && (t->u.rec->flags & JF_R_FLEX);
 }
 
-static void note_flexible(jf_Type *rec)
+void jf_layout_note_flexible(jf_Type *rec)
 {
     jf_Record *r = rec->u.rec;
     uint32_t i = rec->kind == JF_UNION || !r->n_fields ? 0 : r->n_fields - 1;
@@ -131,28 +123,39 @@ static jf_Status layout_record(const jf_Target *target, jf_Type *t, unsigned dep
     if (r->flags & JF_R_LAZY && t->group->complete)
         return t->group->complete(t->group->complete_ctx, t, d);
     if (r->flags & JF_R_BUSY)
-        return fail_type(d, JF_SEMANTIC, t, "contains itself by value");
+        return jf_layout_fail(d, JF_SEMANTIC, t, "contains itself by value");
+    if (r->flags & (JF_R_PARTIAL | JF_R_DOTS_ARRAY) && t->group->oracle) {
+        bool known;
+        jf_Status got = jf_layout_by_oracle(target, t, depth, &known, d);
+        if (known)
+            return got;
+    }
     if (r->flags & (JF_R_PARTIAL | JF_R_OPAQUE_DOTS | JF_R_DOTS_ARRAY))
-        return fail_type(d, JF_UNSUPPORTED, t,
-                         "is declared with '...': only a C compiler knows its "
-                         "layout");
+        return jf_layout_fail(d, JF_UNSUPPORTED, t,
+                              "is declared with '...': only a C compiler knows its "
+                              "layout");
     if (!(r->flags & JF_R_COMPLETE))
-        return fail_type(d, JF_INCOMPLETE, t,
-                         "is incomplete: declared, but not defined");
-    if (depth > MAX_DEPTH)
-        return fail_type(d, JF_UNSUPPORTED, t, "is nested too deeply");
+        return jf_layout_fail(d, JF_INCOMPLETE, t,
+                              "is incomplete: declared, but not defined");
+    if (depth > LAYOUT_MAX_DEPTH)
+        return jf_layout_fail(d, JF_UNSUPPORTED, t, "is nested too deeply");
     r->flags |= JF_R_BUSY;
     jf_Status st = JF_OK;
     for (uint32_t i = 0; i < r->n_fields && st == JF_OK; i++)
-        st = member_ready(target, t, &r->fields[i], depth, d);
+        st = jf_layout_member(target, t, &r->fields[i], depth, d);
     r->flags &= (uint16_t)~JF_R_BUSY;
     if (st != JF_OK)
         return st;
     uint64_t size = 0;
     uint32_t align = 1;
     if (!jf_place_members(target, t, &size, &align))
-        return fail_type(d, JF_SEMANTIC, t, "is larger than 2^63-1 bytes");
-    note_flexible(t);
+        return jf_layout_fail(d, JF_SEMANTIC, t, "is larger than 2^63-1 bytes");
+    if (t->group->oracle) {
+        st = jf_layout_compare(t, size, align, d);
+        if (st != JF_OK)
+            return st;
+    }
+    jf_layout_note_flexible(t);
     t->size = size;
     t->align = align;
     t->flags |= JF_T_LAID_OUT;
@@ -162,16 +165,16 @@ static jf_Status layout_record(const jf_Target *target, jf_Type *t, unsigned dep
 static jf_Status layout_array(const jf_Target *target, jf_Type *t, unsigned depth,
                               jf_Diag *d)
 {
-    if (depth > MAX_DEPTH)
-        return fail_type(d, JF_UNSUPPORTED, t, "is nested too deeply");
-    jf_Status st = layout_at(target, t->to, depth + 1, d);
+    if (depth > LAYOUT_MAX_DEPTH)
+        return jf_layout_fail(d, JF_UNSUPPORTED, t, "is nested too deeply");
+    jf_Status st = jf_layout_at(target, t->to, depth + 1, d);
     if (st != JF_OK)
         return st;
     t->align = t->to->align;
     if (t->length == JF_UNKNOWN)
-        return fail_type(d, JF_INCOMPLETE, t, "is an array of unknown length");
+        return jf_layout_fail(d, JF_INCOMPLETE, t, "is an array of unknown length");
     if (t->to->size && t->length > (uint64_t)INT64_MAX / t->to->size)
-        return fail_type(d, JF_SEMANTIC, t, "is larger than 2^63-1 bytes");
+        return jf_layout_fail(d, JF_SEMANTIC, t, "is larger than 2^63-1 bytes");
     t->size = t->length * t->to->size;
     return JF_OK;
 }
@@ -180,18 +183,19 @@ static jf_Status layout_enum(jf_Type *t, jf_Diag *d)
 {
     if (!t->to || t->to->size == JF_UNKNOWN) {
         if (t->u.en->flags & JF_R_PARTIAL)
-            return fail_type(d, JF_UNSUPPORTED, t,
-                             "is declared with '...': only a C compiler knows");
-        return fail_type(d, JF_INCOMPLETE, t,
-                         "is incomplete: declared, but not defined");
+            return jf_layout_fail(
+                d, JF_UNSUPPORTED, t,
+                "is declared with '...': only a C compiler knows");
+        return jf_layout_fail(d, JF_INCOMPLETE, t,
+                              "is incomplete: declared, but not defined");
     }
     t->size = t->to->size;
     t->align = t->to->align;
     return JF_OK;
 }
 
-static jf_Status layout_at(const jf_Target *target, jf_Type *t, unsigned depth,
-                           jf_Diag *d)
+jf_Status jf_layout_at(const jf_Target *target, jf_Type *t, unsigned depth,
+                       jf_Diag *d)
 {
     if (jf_is_record(t))
         return layout_record(target, t, depth, d);
@@ -203,15 +207,16 @@ static jf_Status layout_at(const jf_Target *target, jf_Type *t, unsigned depth,
     case JF_ENUM:
         return layout_enum(t, d);
     case JF_FUNC:
-        return fail_type(d, JF_INCOMPLETE, t, "is a function type: it has no size");
+        return jf_layout_fail(d, JF_INCOMPLETE, t,
+                              "is a function type: it has no size");
     default:
-        return fail_type(d, JF_INCOMPLETE, t, "has no size");
+        return jf_layout_fail(d, JF_INCOMPLETE, t, "has no size");
     }
 }
 
 jf_Status jf_layout(const jf_Target *target, jf_Type *t, jf_Diag *d)
 {
-    return layout_at(target, t, 0, d);
+    return jf_layout_at(target, t, 0, d);
 }
 
 /* --- other rules, other numbers ------------------------------------------------- */
@@ -239,57 +244,6 @@ jf_Status jf_layout_rules(const jf_Target *target, jf_Type *rec, jf_BitRule bits
         if (f->bits > 0 && f->bit_shift + (uint64_t)f->bits <= all)
             f->bit_shift = (uint16_t)(all - (uint64_t)f->bits - f->bit_shift);
     }
-    return JF_OK;
-}
-
-/* First byte behind the member, whose type is laid out. False: overflow. */
-static bool member_end(const jf_Field *f, uint64_t *end)
-{
-    uint64_t size = f->type->size == JF_UNKNOWN ? 0 : f->type->size;
-    if (f->bits >= 0)
-        size = (f->bit_shift + (uint64_t)f->bits + 7) / 8;
-    if (f->offset > INT64_MAX || size > INT64_MAX - f->offset)
-        return false;
-    *end = f->offset + size;
-    return true;
-}
-
-jf_Status jf_layout_given(jf_Type *rec, uint64_t size, uint32_t align, jf_Diag *d)
-{
-    const jf_Target *target = rec->group->universe->target;
-    jf_Record *r = rec->u.rec;
-    JF_ASSERT(jf_is_record(rec));
-    if (rec->flags & JF_T_LAID_OUT)
-        return JF_OK;
-    if (r->flags & JF_R_BUSY)
-        return fail_type(d, JF_SEMANTIC, rec, "contains itself by value");
-    if (size > INT64_MAX)
-        return fail_type(d, JF_SEMANTIC, rec, "is larger than 2^63-1 bytes");
-    if (!jf_is_pow2(align))
-        return fail_type(d, JF_SEMANTIC, rec,
-                         "is given an alignment that is no power of two");
-    r->flags |= JF_R_BUSY;
-    jf_Status st = JF_OK;
-    for (uint32_t i = 0; i < r->n_fields && st == JF_OK; i++) {
-        jf_Field *f = &r->fields[i];
-        uint64_t end = 0;
-        st = member_ready(target, rec, f, 0, d);
-        if (st == JF_OK && (!member_end(f, &end) || end > size)) {
-            char rest[120];
-            snprintf(rest, sizeof rest,
-                     "is given the offset %llu: it does not lie inside the %llu "
-                     "bytes of the whole",
-                     (unsigned long long)f->offset, (unsigned long long)size);
-            st = fail_field(d, JF_SEMANTIC, rec, f, rest);
-        }
-    }
-    r->flags &= (uint16_t)~JF_R_BUSY;
-    if (st != JF_OK)
-        return st;
-    note_flexible(rec);
-    rec->size = size;
-    rec->align = align;
-    rec->flags |= JF_T_LAID_OUT;
     return JF_OK;
 }
 
@@ -322,12 +276,13 @@ jf_Status jf_layout_flexible(const jf_Target *target, jf_Type *t, uint64_t items
     uint64_t at = 0, size = open ? 0 : t->size;
     const jf_Type *item = items ? tail_of(t, &at) : NULL;
     if (items && !item)
-        return fail_type(d, JF_SEMANTIC, t, "has no flexible array at its end");
+        return jf_layout_fail(d, JF_SEMANTIC, t,
+                              "has no flexible array at its end");
     uint64_t room = (uint64_t)INT64_MAX - at;
     if (items && item->size && items > room / item->size)
-        return fail_type(d, JF_SEMANTIC, t,
-                         "with its tail is larger than 2^63-1 "
-                         "bytes");
+        return jf_layout_fail(d, JF_SEMANTIC, t,
+                              "with its tail is larger than 2^63-1 "
+                              "bytes");
     *bytes = items ? jf_max64(size, at + items * item->size) : size;
     return JF_OK;
 }

@@ -25,6 +25,61 @@ static void give_alias(Parser *p, Specs *s, const Decl *d)
     }
     if (record && d->attrs.align > t->u.rec->want_align)
         t->u.rec->want_align = d->attrs.align;
+    jf_Type *to = record ? NULL : jf_parse_given_enum(p, t, d->at);
+    if (to)
+        jf_type_enum_integer(t, to);
+}
+
+/* A record without a name of its own is known by what is made of it: by a variable,
+ * or by a typedef of pointers to it. */
+static void give_way(Parser *p, Specs *s, const Decl *d)
+{
+    jf_Type *rec = s->fresh;
+    bool is_typedef = s->storage & JF_ST_TYPEDEF;
+    size_t stars = 0, n = d->name->n;
+    const jf_Type *t = d->type;
+    if (!rec || !jf_is_record(rec) || rec->u.rec->via || rec->u.rec->outer)
+        return;
+    for (; is_typedef && t->kind == JF_PTR; t = t->to)
+        stars++;
+    if (t != rec || (is_typedef && !stars))
+        return;
+    char *via = jf_arena_alloc(&p->group->arena, stars + n + 1);
+    if (!via)
+        jf_parse_nomem(p);
+    memset(via, '*', stars);
+    memcpy(via + stars, d->name->text, n + 1);
+    rec->u.rec->via = via;
+}
+
+/* typedef int... t; typedef float... t: known from the oracle, or a type of its own
+ * that nothing is known of. */
+static void open_number(Parser *p, Specs *s, Decl *d, jf_Symbol *sym)
+{
+    bool real = s->dots == DOTS_FLOAT;
+    sym->flags = 0;
+    sym->type = jf_parse_given_type(p, d->name->text, real, d->at);
+    if (sym->type)
+        return;
+    sym->type = jf_type_record(p->group, JF_STRUCT, NULL, 0);
+    if (!sym->type)
+        jf_parse_nomem(p);
+    p->made_types = true;
+    sym->type->u.rec->flags =
+        JF_R_OPAQUE_DOTS | (real ? JF_R_DOTS_FLOAT : JF_R_DOTS_INT);
+    sym->type->u.rec->alias = d->name->text;
+    sym->flags = real ? JF_S_DOTS_FLOAT : JF_S_DOTS_INT;
+}
+
+/* `[...]`: the type with its lengths, if they are known. JF_S_DOTS if not. */
+static unsigned known_array(Parser *p, Decl *d, jf_Symbol *sym)
+{
+    d->type = jf_parse_given_lengths(p, d->name->text, d->type, d->at);
+    sym->type = d->type;
+    for (const jf_Type *t = d->type; t->kind == JF_ARRAY; t = t->to)
+        if (t->length == JF_UNKNOWN)
+            return JF_S_DOTS;
+    return d->type->kind == JF_ARRAY ? 0 : JF_S_DOTS;
 }
 
 static void declare_typedef(Parser *p, Specs *s, Decl *d, uint32_t line)
@@ -33,12 +88,8 @@ static void declare_typedef(Parser *p, Specs *s, Decl *d, uint32_t line)
     uint32_t align =
         d->attrs.align > s->attrs.align ? d->attrs.align : s->attrs.align;
     sym.type = d->type;
-    if (s->dots == DOTS_FLOAT)
-        sym.flags = JF_S_DOTS_FLOAT;
-    else if (s->dots && !d->plain)
-        sym.flags = JF_S_DOTS_POINTER;
-    else if (s->dots)
-        sym.flags = JF_S_DOTS_TYPE;
+    if (s->dots)
+        sym.flags = d->plain ? JF_S_DOTS_TYPE : JF_S_DOTS_POINTER;
     if (s->dots && !d->plain &&
         !(s->dots == DOTS_TYPE && d->type->kind == JF_PTR &&
           d->type->to == s->type))
@@ -46,11 +97,15 @@ static void declare_typedef(Parser *p, Specs *s, Decl *d, uint32_t line)
                       "unsupported usage of '...' in a typedef: known are "
                       "'typedef ... %s;' and 'typedef ... *%s;'",
                       d->name->text, d->name->text);
+    if (s->dots == DOTS_INT || s->dots == DOTS_FLOAT)
+        open_number(p, s, d, &sym);
     if (d->dots_array)
-        sym.flags |= JF_S_DOTS;
+        sym.flags |= known_array(p, d, &sym);
     if (s->fresh && d->plain) {
         give_alias(p, s, d);
         align = 0;
+    } else {
+        give_way(p, s, d);
     }
     Sym *made = jf_scope_declare(p, d->name, &sym, d->at, line);
     if (made->s.type == d->type)
@@ -152,7 +207,8 @@ static void declare_variable(Parser *p, Specs *s, Decl *d, const char *link,
                       "cannot declare constants or variables with 'extern "
                       "\"Python\"'");
     if (d->dots_array)
-        sym.flags |= JF_S_DOTS;
+        sym.flags |= known_array(p, d, &sym);
+    give_way(p, s, d);
     if (accept_tok(p, JF_TK_ASSIGN)) {
         initializer(p, s, d, &sym);
     } else if (s->storage & JF_ST_STATIC && d->quals & JF_Q_CONST &&
@@ -160,6 +216,7 @@ static void declare_variable(Parser *p, Specs *s, Decl *d, const char *link,
         sym.kind = JF_SYM_CONSTANT;
         sym.flags |= JF_S_DOTS;
     }
+    jf_parse_given_value(p, d->name->text, &sym);
     jf_scope_declare(p, d->name, &sym, d->at, line);
 }
 
@@ -217,9 +274,17 @@ static bool init_declarator(Parser *p, Specs *s, bool first)
 
 /* --- outer declarations --------------------------------------------------- */
 
+/* The records of this declaration have all their names now. */
+static void known_members(Parser *p, uint32_t done)
+{
+    for (uint32_t i = done; p->oracle && i < p->n_done; i++)
+        jf_parse_given_members(p, p->done[i]);
+}
+
 static void declaration(Parser *p)
 {
     Specs s;
+    uint32_t done = p->n_done;
     jf_parse_specs(p, &s);
     if (at_tok(p, JF_TK_SEMI)) {
         if (s.storage & JF_ST_TYPEDEF)
@@ -228,15 +293,19 @@ static void declaration(Parser *p)
             jf_parse_fail(p, s.at, JF_SYNTAX,
                           "construct does not declare any variable");
         jf_parse_next(p);
+        known_members(p, done);
         return;
     }
     bool first = true;
     do {
         jf_parse_attrs(p, &s.attrs);
-        if (init_declarator(p, &s, first))
+        if (init_declarator(p, &s, first)) {
+            known_members(p, done);
             return;
+        }
         first = false;
     } while (accept_tok(p, JF_TK_COMMA));
+    known_members(p, done);
     if (!at_tok(p, JF_TK_SEMI))
         jf_parse_expected(p, "';' after the declaration");
     jf_parse_next(p);
@@ -456,12 +525,18 @@ jf_Status jf_cdef(jf_Scope *s, const char *text, size_t n,
     p.pack = p.pack_default = o->pack;
     p.packed_all = o->packed;
     p.gil = o->gil;
+    p.oracle = o->oracle;
     p.in_place = o->terminated;
     /* of typical headers, to size the tables */
     enum { BYTES_PER_NAME = 48, BYTES_PER_TYPE = 64 };
     jf_names_reserve(&s->names, n / BYTES_PER_NAME);
     jf_universe_reserve(p.u, n / BYTES_PER_TYPE);
+    const jf_Oracle *before = s->group->oracle;
+    if (o->oracle) /* from now on its records are laid out by it */
+        s->group->oracle = o->oracle;
     jf_Status st = run(&p, text, n, cdef_body, NULL, room, sizeof room);
+    if (st != JF_OK)
+        s->group->oracle = before;
     parser_free(&p);
     return st;
 }

@@ -234,7 +234,7 @@ static void dots_type(Parser *p, Specs *s, uint32_t set)
                       "'...' can stand for a type only in a typedef");
     s->dots = !set ? DOTS_TYPE : set & reals ? DOTS_FLOAT : DOTS_INT;
     jf_parse_next(p);
-    if (s->dots != DOTS_TYPE) {
+    if (s->dots != DOTS_TYPE) { /* until the name is known: declare_typedef */
         s->type = jf_type_prim(p->u, s->dots == DOTS_INT ? JF_P_INT : JF_P_DOUBLE);
         return;
     }

@@ -73,6 +73,7 @@ static void define_body(Parser *p, jf_Name *name, const char *at, uint32_t line)
     }
     if (!at_tok(p, JF_TK_EOL))
         define_usage(p, p->tok.at, name->text);
+    jf_parse_given_value(p, name->text, &sym);
     jf_scope_declare(p, name, &sym, at, line);
 }
 

@@ -7,6 +7,7 @@
 #define JF_PARSE_PARSE_H
 
 #include "core/base/diag.h"
+#include "core/type/oracle.h"
 #include "core/type/type.h"
 
 typedef struct jf_Scope jf_Scope;
@@ -35,14 +36,15 @@ enum {
     JF_S_ENUMERATOR = 16,   /* CONSTANT that came from an enum */
     JF_S_MACRO = 32,        /* CONSTANT, FLOAT, STRING that came from #define */
     JF_S_UNSIGNED = 64,     /* CONSTANT: read `value` as uint64_t */
-    JF_S_DOTS_TYPE = 128,   /* typedef ... t; typedef int... t; (see type) */
+    JF_S_DOTS_TYPE = 128,   /* typedef ... t; */
     JF_S_DOTS_FLOAT = 256,  /* typedef float... t; */
     JF_S_DOTS_POINTER = 512, /* typedef ... *t; */
     JF_S_MAY_THROW = 1024,  /* reserved for C++ */
     JF_S_EXTERN = 2048,     /* declared extern */
     JF_S_INCLUDED = 4096,   /* came by jf_scope_include */
-    JF_S_DISAGREES = 8192   /* CONSTANT: the oracle has another value than the
-                               text; `value` is the text's */
+    JF_S_DISAGREES = 8192,  /* CONSTANT: the oracle has another value (`real`)
+                               than the text; `value` is the text's */
+    JF_S_DOTS_INT = 16384   /* typedef int... t; */
 };
 
 typedef struct jf_Symbol {
@@ -56,38 +58,14 @@ typedef struct jf_Symbol {
     uint32_t line;       /* of the declaration in its cdef */
     uint32_t order;      /* number of declaration in the scope */
     int64_t value;       /* CONSTANT */
+    int64_t real;        /* CONSTANT with JF_S_DISAGREES: the oracle's */
+    bool real_negative;  /* `real` is below zero; else read it as uint64_t */
     double number;       /* FLOAT */
     const char *text;    /* STRING: bytes, NUL-terminated; scope's */
     size_t text_size;    /* without the NUL */
     const char *const *params; /* FUNCTION: names, NULL where none; scope's.
                             NULL when no parameter is named */
 } jf_Symbol;
-
-/* --- what only the C compiler knows ------------------------------------------- */
-
-/* A floating or integer typedef, or the integer type of an enum. */
-typedef struct jf_GivenType {
-    uint32_t size; /* bytes */
-    char cls;      /* 'i' signed, 'u' unsigned, 'f' floating */
-} jf_GivenType;
-
-/* Answers to what declarations leave open (`...`), and numbers to hold the rest
- * against. Given with a cdef; must outlive the scope's group. Each returns false
- * where it knows nothing: then the declaration stays open, as without an oracle.
- *
- * `name` of a record: "struct foo", "foo_t" (no tag, a typedef), "*foo_p" (what a
- * typedef'd pointer points to), "struct foo.a" (the type of a named member). `path`
- * of a member: "a", or "a.b" through members whose type has no name. */
-typedef struct jf_Oracle {
-    void *ctx;
-    bool (*record)(void *ctx, const char *name, uint64_t *size, uint64_t *align);
-    /* *size 0: not known (bit-field, flexible array). */
-    bool (*member)(void *ctx, const char *record, const char *path, uint64_t *offset,
-                   uint64_t *size);
-    bool (*length)(void *ctx, const char *name, unsigned dim, uint64_t *length);
-    bool (*type)(void *ctx, const char *name, jf_GivenType *t);
-    bool (*integer)(void *ctx, const char *name, int64_t *bits, bool *negative);
-} jf_Oracle;
 
 typedef struct jf_CdefOptions {
     const char *file;   /* for messages; NULL: "<cdef>" */

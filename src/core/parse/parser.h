@@ -198,6 +198,7 @@ typedef struct Parser {
     bool made_types;        /* a record or enum was made or changed */
     bool is_type;           /* the text is the name of a type */
     bool unusable;          /* the record being read stays incomplete: strict.c */
+    const jf_Oracle *oracle; /* NULL: none */
     uint8_t gil;            /* default of functions in this text */
     uint16_t python;        /* JF_S_EXTERN_PYTHON... inside such a block */
     jf_GroupMark group_mark;
@@ -354,6 +355,20 @@ void jf_scope_drop_symbol(jf_Scope *s, Sym *sym);
  * without `make`, that there is none. */
 jf_Name *jf_scope_tag_in(jf_Names *names, jf_Name *n, jf_Kind kind, bool make);
 const char *jf_scope_suggest_type(const jf_Scope *s, const char *name, size_t n);
+
+/* --- what the oracle knows (oracle.c); each does nothing without one --------- */
+
+/* The type of `typedef int... name`; NULL: not known. */
+jf_Type *jf_parse_given_type(Parser *p, const char *name, bool real, const char *at);
+/* `t` with the lengths of its [...] dimensions, as far as they are known. */
+jf_Type *jf_parse_given_lengths(Parser *p, const char *name, jf_Type *t,
+                                const char *at);
+/* Members with [...] of a record that has all of its names. */
+void jf_parse_given_members(Parser *p, jf_Type *rec);
+/* The integer type of an enum that has a name; NULL: not known. */
+jf_Type *jf_parse_given_enum(Parser *p, jf_Type *t, const char *at);
+/* Fill in a CONSTANT with JF_S_DOTS, or hold it against the oracle's value. */
+void jf_parse_given_value(Parser *p, const char *name, jf_Symbol *sym);
 
 /* `#` at the beginning of a line: the whole directive. (directive.c) */
 void jf_parse_directive(Parser *p);

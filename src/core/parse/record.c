@@ -133,6 +133,19 @@ static void check_member(Parser *p, Body *b, const Decl *d)
             p->fields[p->n_fields - 1].name ? p->fields[p->n_fields - 1].name : "");
 }
 
+/* A record that was defined in the middle of another has its name by way of the
+ * member: "struct foo.a". */
+static void belongs_to(jf_Type *rec, const jf_Type *t, jf_Type *outer,
+                       const char *name)
+{
+    while (name && t != rec && (t->kind == JF_PTR || t->kind == JF_ARRAY))
+        t = t->to;
+    if (!rec || t != rec || !jf_is_record(rec) || rec->u.rec->outer)
+        return;
+    rec->u.rec->outer = outer;
+    rec->u.rec->via = name;
+}
+
 static void one_member(Parser *p, Body *b, Specs *s)
 {
     Decl d;
@@ -154,11 +167,14 @@ static void one_member(Parser *p, Body *b, Specs *s)
     if (d.dots_array)
         b->flags |= JF_R_DOTS_ARRAY | JF_R_PARTIAL;
     if (d.name)
+        belongs_to(s->fresh, d.type, b->rec, d.name->text);
+    if (d.name)
         mark_member(p, b, d.name, d.at);
     jf_Field *f = push_field(p, d.type);
     f->name = d.name ? d.name->text : NULL;
     f->bits = bits;
     f->quals = (uint8_t)d.quals;
+    f->dots = d.dots_array;
     f->packed = s->attrs.packed || d.attrs.packed;
     f->align = s->attrs.align > d.attrs.align ? s->attrs.align : d.attrs.align;
     if (d.plain && s->align && !f->align) {
@@ -175,6 +191,7 @@ static void bare_member(Parser *p, Body *b, Specs *s)
         Decl d = {.type = s->type, .at = s->at};
         check_member(p, b, &d);
         mark_inner(p, b, s->type, s->at);
+        belongs_to(s->fresh, s->type, b->rec, NULL);
         jf_Field *f = push_field(p, s->type);
         f->quals = (uint8_t)s->quals;
         f->packed = s->attrs.packed;
@@ -373,6 +390,8 @@ typedef struct EnumBody {
 /* An enumerator without a value of its own; scratch. */
 typedef struct Counted {
     Sym *sym;
+    jf_Name *name;
+    uint32_t item; /* its place in p->items */
     struct Counted *older;
 } Counted;
 
@@ -393,12 +412,8 @@ static void check_fixed(Parser *p, const EnumBody *e, Value v, const char *at)
                       jf_parse_spell(p, to, ""));
 }
 
-static void push_item(Parser *p, EnumBody *e, jf_Name *name, Value v)
+static void note_value(EnumBody *e, Value v)
 {
-    if (p->n_items == p->cap_items)
-        jf_parse_grow(p, &p->items, p->n_items, &p->cap_items, sizeof *p->items);
-    p->items[p->n_items].name = name->text;
-    p->items[p->n_items++].value = v.v;
     if (v.v < 0 && !jf_parse_prim_unsigned(v.prim)) {
         e->any_negative = true;
         e->least = v.v < e->least ? v.v : e->least;
@@ -427,6 +442,40 @@ static unsigned constant_prim(Value v)
     return v.v <= INT32_MAX ? JF_P_INT : v.v <= UINT32_MAX ? JF_P_UINT : JF_P_LLONG;
 }
 
+static void push_item(Parser *p, EnumBody *e, jf_Name *name, Value v)
+{
+    if (p->n_items == p->cap_items)
+        jf_parse_grow(p, &p->items, p->n_items, &p->cap_items, sizeof *p->items);
+    p->items[p->n_items].name = name->text;
+    p->items[p->n_items++].value = v.v;
+    note_value(e, v);
+}
+
+/* What the oracle has put into `sym`. */
+static Value given_value(const jf_Symbol *sym)
+{
+    bool large = sym->value < 0 && sym->flags & JF_S_UNSIGNED;
+    return (Value){sym->value, 0, large ? JF_P_ULLONG : JF_P_LLONG};
+}
+
+/* Enumerators without a value of their own, now that the whole list is read: where
+ * something is left out, what was only counted is not known. */
+static void settle_counted(Parser *p, EnumBody *e, const char *at)
+{
+    for (Counted *c = e->counted; c; c = c->older) {
+        jf_Symbol *sym = &c->sym->s;
+        if (e->flags & JF_R_PARTIAL)
+            sym->flags |= JF_S_DOTS;
+        jf_parse_given_value(p, c->name->text, sym);
+        if (!(e->flags & JF_R_PARTIAL) || sym->flags & JF_S_DOTS)
+            continue;
+        p->items[c->item].value = sym->value;
+        note_value(e, given_value(sym));
+        if (e->fixed)
+            check_fixed(p, e, given_value(sym), at);
+    }
+}
+
 static void enumerator(Parser *p, EnumBody *e, Value *next)
 {
     jf_Name *name = p->tok.name;
@@ -443,6 +492,9 @@ static void enumerator(Parser *p, EnumBody *e, Value *next)
         if (accept_tok(p, JF_TK_DOTS)) {
             sym.flags |= JF_S_DOTS;
             e->flags |= JF_R_PARTIAL;
+            jf_parse_given_value(p, name->text, &sym);
+            if (!(sym.flags & JF_S_DOTS))
+                *next = given_value(&sym);
         } else {
             *next = jf_parse_integer(p, "the value of an enumerator");
         }
@@ -454,11 +506,13 @@ static void enumerator(Parser *p, EnumBody *e, Value *next)
     sym.type = jf_type_prim(p->u, (jf_Prim)prim);
     if (jf_parse_prim_unsigned(prim))
         sym.flags |= JF_S_UNSIGNED;
+    if (own && !(sym.flags & JF_S_DOTS))
+        jf_parse_given_value(p, name->text, &sym);
     const Sym *old = sym_of(name);
     Sym *made = jf_scope_declare(p, name, &sym, at, line);
     if (!own && made != old) {
         Counted *c = jf_parse_scratch(p, sizeof *c);
-        *c = (Counted){made, e->counted};
+        *c = (Counted){made, name, p->n_items, e->counted};
         e->counted = c;
     }
     push_item(p, e, name, *next);
@@ -506,10 +560,10 @@ static void enum_body(Parser *p, Specs *s, Attrs *a, bool fixed, const char *at)
     jf_parse_next(p);
     leave_nest(p);
     jf_parse_attrs(p, a);
-    /* Where something is left out, what was only counted is not known. */
-    for (Counted *c = e.flags & JF_R_PARTIAL ? e.counted : NULL; c; c = c->older)
-        c->sym->s.flags |= JF_S_DOTS;
-    jf_Type *to = fixed ? s->type->to : enum_integer(p, &e, a->packed);
+    settle_counted(p, &e, at);
+    jf_Type *to = fixed ? s->type->to : jf_parse_given_enum(p, s->type, at);
+    if (!to)
+        to = enum_integer(p, &e, a->packed);
     if (!to)
         jf_parse_fail(p, at, JF_SEMANTIC,
                       "no integer type holds all values of this enum");
@@ -584,6 +638,7 @@ void jf_parse_enum(Parser *p, Specs *s)
         jf_parse_expected(p, "'{'");
     } else if (!s->type->to) {
         /* Not defined yet: of the size of int, as cffi guesses. */
-        jf_type_enum_integer(s->type, jf_type_prim(p->u, JF_P_UINT));
+        jf_Type *to = jf_parse_given_enum(p, s->type, at);
+        jf_type_enum_integer(s->type, to ? to : jf_type_prim(p->u, JF_P_UINT));
     }
 }

@@ -265,6 +265,8 @@ bool jf_scope_agrees(const jf_Symbol *a, const jf_Symbol *b)
             return true;
         return a->type == b->type;
     case JF_SYM_TYPEDEF:
+        if (a->flags & b->flags & (JF_S_DOTS_INT | JF_S_DOTS_FLOAT))
+            return true;
         return a->type == b->type && a->quals == b->quals;
     case JF_SYM_CONSTANT:
         return a->value == b->value && ((a->flags ^ b->flags) & JF_S_DOTS) == 0 &&

@@ -28,9 +28,103 @@ static void put_tagged(const char *word, const char *tag, const char *alias,
         jf_buf_printf(out, "%s $%u", word, serial);
 }
 
-static void put_base(const jf_Type *t, jf_Buf *out)
+/* A struct or union that no declaration can name. */
+static bool is_nameless(const jf_Type *t)
 {
-    if (t->kind == JF_STRUCT)
+    return jf_is_record(t) && !t->u.rec->tag && !t->u.rec->alias;
+}
+
+/* Pointers and brackets between the type of a member and the record. */
+static unsigned levels_to(const jf_Type *t, const jf_Type *rec)
+{
+    unsigned n = 0;
+    for (; t != rec && (t->kind == JF_PTR || t->kind == JF_ARRAY); t = t->to)
+        n++;
+    return t == rec ? n : 0;
+}
+
+void jf_type_print_place(const jf_Type *rec, jf_Buf *out)
+{
+    const jf_Record *r = rec->u.rec;
+    if (!is_nameless(rec)) {
+        jf_buf_text(out, "(*(");
+        jf_type_print(rec, " *", JF_PRINT_HEADER, out, NULL);
+        jf_buf_text(out, ")0)");
+    } else if (r->outer) {
+        jf_type_print_place(r->outer, out);
+        const jf_Record *o = r->outer->u.rec;
+        for (uint32_t i = 0; r->via && i < o->n_fields; i++) {
+            const jf_Field *f = &o->fields[i];
+            if (!f->name || strcmp(f->name, r->via) != 0)
+                continue;
+            jf_buf_printf(out, ".%s", r->via);
+            for (unsigned n = levels_to(f->type, rec); n; n--)
+                jf_buf_text(out, "[0]");
+        }
+    } else if (r->via && *r->via == '*') {
+        size_t stars = strspn(r->via, "*");
+        jf_buf_printf(out, "(%.*s(%s)0)", (int)stars, r->via, r->via + stars);
+    } else {
+        jf_buf_text(out, r->via ? r->via : "0");
+    }
+}
+
+static bool oracle_name(const jf_Type *t, bool prefix, jf_Buf *out)
+{
+    if (t->kind == JF_ENUM) {
+        const jf_EnumInfo *e = t->u.en;
+        if (e->tag)
+            jf_buf_printf(out, "enum %s", e->tag);
+        else if (e->alias)
+            jf_buf_text(out, e->alias);
+        return e->tag || e->alias;
+    }
+    const jf_Record *r = t->u.rec;
+    if (r->tag)
+        jf_buf_printf(out, "%s %s", t->kind == JF_STRUCT ? "struct" : "union",
+                      r->tag);
+    else if (r->alias)
+        jf_buf_text(out, r->alias);
+    else if (r->outer && (r->via || prefix)) {
+        if (!oracle_name(r->outer, true, out))
+            return false;
+        if (r->via)
+            jf_buf_printf(out, ".%s", r->via);
+    } else if (!r->outer && r->via)
+        jf_buf_text(out, r->via);
+    else
+        return false;
+    return true;
+}
+
+bool jf_type_oracle_name(const jf_Type *t, jf_Buf *out)
+{
+    size_t n = out->n;
+    if (oracle_name(t, false, out))
+        return true;
+    out->n = n;
+    return false;
+}
+
+/* A pointer, or pointer to pointer..., that a typedef'd name stands for, though
+ * what it leads to has none. */
+static const char *pointer_name(const jf_Type *t)
+{
+    size_t stars = 0;
+    for (; t->kind == JF_PTR && !t->quals; t = t->to)
+        stars++;
+    const char *via = is_nameless(t) && !t->u.rec->outer ? t->u.rec->via : NULL;
+    return via && strspn(via, "*") == stars ? via + stars : NULL;
+}
+
+static void put_base(const jf_Type *t, unsigned style, jf_Buf *out)
+{
+    if ((style & JF_PRINT_HEADER) && is_nameless(t) &&
+        (t->u.rec->outer || t->u.rec->via)) {
+        jf_buf_text(out, "__typeof__(");
+        jf_type_print_place(t, out);
+        jf_buf_text(out, ")");
+    } else if (t->kind == JF_STRUCT)
         put_tagged("struct", t->u.rec->tag, t->u.rec->alias, t->u.rec->serial, out);
     else if (t->kind == JF_UNION)
         put_tagged("union", t->u.rec->tag, t->u.rec->alias, t->u.rec->serial, out);
@@ -73,6 +167,13 @@ static void put_left(const jf_Type *t, unsigned quals, unsigned style, jf_Buf *o
     switch (t->kind) {
     case JF_PTR: {
         const jf_Type *to = t->to;
+        const char *name = style & JF_PRINT_HEADER ? pointer_name(t) : NULL;
+        if (name) {
+            if (q)
+                put_quals(quals, false, out);
+            jf_buf_text(out, name);
+            break;
+        }
         put_left(to, t->quals, style, out);
         jf_buf_text(out, to->kind == JF_ARRAY || to->kind == JF_FUNC ? "(*" : " *");
         if (q)
@@ -93,7 +194,7 @@ static void put_left(const jf_Type *t, unsigned quals, unsigned style, jf_Buf *o
     default:
         if (q)
             put_quals(quals, false, out);
-        put_base(t, out);
+        put_base(t, style, out);
     }
 }
 

@@ -145,6 +145,7 @@ typedef struct jf_Field {
     uint16_t bit_shift;  /* from the low end of the storage unit (type's size) */
     uint8_t quals;       /* of the member itself */
     uint8_t packed;      /* attribute packed on this member */
+    uint8_t dots;        /* declared with [...] */
     uint32_t align;      /* bytes asked for by aligned/_Alignas; 0: none */
 } jf_Field;
 
@@ -156,7 +157,11 @@ enum {
     JF_R_OPAQUE_DOTS = 8, /* typedef ... name; */
     JF_R_BUSY = 16,     /* layout in progress: meets itself by value */
     JF_R_DOTS_ARRAY = 32, /* a member declared with [...] */
-    JF_R_FLEX = 64      /* ends in a flexible array, itself or a last member */
+    JF_R_FLEX = 64,     /* ends in a flexible array, itself or a last member */
+    JF_R_DOTS_INT = 128, /* typedef int... name; with JF_R_OPAQUE_DOTS */
+    JF_R_DOTS_FLOAT = 256, /* typedef float... name; likewise */
+    JF_R_CUSTOM = 512   /* laid out, but not as its declaration says: what else
+                           is in it is not known, nor how it is passed by value */
 };
 
 /* ... and: not complete yet, jf_Group.complete does it at the first layout. */
@@ -165,6 +170,11 @@ enum { JF_R_LAZY = 1024 };
 typedef struct jf_Record {
     const char *tag;       /* as written after struct/union; NULL: none */
     const char *alias;     /* first typedef of a tag-less one; NULL: none */
+    jf_Type *outer;        /* without tag or alias: the record that has it as the
+                              type of a member, or NULL */
+    const char *via;       /* ... and that member's name (NULL: an anonymous one);
+                              without `outer` a variable "v" or, of a typedef that
+                              is derived from it, "*t" */
     jf_Field *fields;      /* n_fields of them, in order; group's */
     uint32_t n_fields;
     uint16_t flags;        /* JF_R_* */

@@ -18,6 +18,7 @@
 
 #include "core/base/diag.h"
 #include "core/base/mem.h"
+#include "core/type/oracle.h"
 #include "core/type/record.h"
 
 typedef struct jf_Universe jf_Universe;
@@ -57,6 +58,7 @@ void jf_universe_reserve(jf_Universe *u, size_t more);
 
 struct jf_Group {
     jf_Universe *universe; /* borrowed */
+    const jf_Oracle *oracle; /* numbers for its records; borrowed, or NULL */
     jf_Arena arena;        /* records, fields, names */
     size_t refs;           /* sessions and outside references */
     jf_Type *members;      /* structs, unions, enums: linked by `chain` */
@@ -150,7 +152,9 @@ const jf_Field *jf_type_field(const jf_Type *rec, const char *name, size_t n,
 
 /* Spelling choices of jf_type_print. */
 enum {
-    JF_PRINT_QUALS = 1 /* write const, volatile, restrict */
+    JF_PRINT_QUALS = 1, /* write const, volatile, restrict */
+    JF_PRINT_HEADER = 2 /* as C that knows the header can read it: a record known
+                           only by a typedef'd pointer to it is spelled by that */
 };
 
 /* The C spelling of `t` with `inner` in the declarator's place, as cffi writes
@@ -158,5 +162,13 @@ enum {
  * receives the index at which `inner` was put. */
 void jf_type_print(const jf_Type *t, const char *inner, unsigned style,
                    jf_Buf *out, size_t *place);
+
+/* For a record that JF_PRINT_HEADER spells by way of what has its type: a C
+ * expression of that type, which may stand in sizeof. */
+void jf_type_print_place(const jf_Type *rec, jf_Buf *out);
+
+/* The name by which an oracle knows a record or enum: "struct foo", "foo_t",
+ * "*foo_p", "struct foo.a", "v". False: it has none (nothing was written). */
+bool jf_type_oracle_name(const jf_Type *t, jf_Buf *out);
 
 #endif
