@@ -48,7 +48,6 @@ ROWS = [
     row("gevent", "gevent>=22", env={"GEVENT_LOOP": "libuv-cffi"}),
     row("pycares", "pycares>=4.3"),
     row("miniaudio", "miniaudio>=1.59"),
-    row("coincurve", "coincurve>=18"),
     row("tcod", "tcod>=15", "numpy"),
     row("graphblas", "suitesparse-graphblas>=7.4", "numpy"),
     row("pyvips", "pyvips>=2.2", "pyvips-binary>=8"),
