@@ -128,6 +128,11 @@ jf_Status jf_os_lib_adopt(void *handle, jf_OsLib **lib, jf_Diag *d)
     return make(handle, true, "<a handle>", lib, d);
 }
 
+void jf_os_lib_leave(jf_OsLib *lib)
+{
+    lib->adopted = true;
+}
+
 void *jf_os_lib_handle(jf_OsLib *lib)
 {
     return lib->handle;

@@ -36,6 +36,8 @@ typedef struct jf_OsLib jf_OsLib;
 jf_Status jf_os_lib_open(const char *name, int flags, jf_OsLib **lib, jf_Diag *d);
 /* A handle that somebody else opened; closing it does nothing. */
 jf_Status jf_os_lib_adopt(void *handle, jf_OsLib **lib, jf_Diag *d);
+/* From now on closing it does nothing but free `lib`: the library stays loaded. */
+void jf_os_lib_leave(jf_OsLib *lib);
 void *jf_os_lib_handle(jf_OsLib *lib);
 /* The path or name it was found under; borrowed. */
 const char *jf_os_lib_name(const jf_OsLib *lib);

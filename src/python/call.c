@@ -52,6 +52,8 @@ HostCode *jpy_host_code(State *st, jf_Type *fn, uint8_t gil)
         if (c->gil == gil)
             return c;
     jf_Code *code = NULL;
+    if (jpy_byvalue_check(st, fn) < 0)
+        return NULL;
     if (!(fn->flags & JF_T_VARIADIC) && jf_can_compile() &&
         jpy_thunk(st, fn, gil, &code) < 0)
         return NULL;

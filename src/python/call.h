@@ -180,6 +180,14 @@ PyObject *jpy_slots_fast(PyObject *self, PyObject *const *args, Py_ssize_t n);
  * this signature; -1 with an exception. */
 int jpy_thunk(State *st, jf_Type *fn, uint8_t gil, jf_Code **code);
 
+/* --- cffi/byvalue.c --------------------------------------------------------------------- */
+
+/* In cffi's flavour: NotImplementedError for what cffi cannot pass by value. Each 0,
+ * or -1 with the exception. */
+int jpy_byvalue_check(State *st, jf_Type *fn);
+int jpy_byvalue_check_extra(State *st, jf_Type *t); /* behind `...` */
+int jpy_byvalue_check_callback(State *st, CTypeObject *ct);
+
 /* --- call_variadic.c ------------------------------------------------------------------- */
 
 struct Variant;

@@ -49,6 +49,8 @@ PyObject *jpy_arity_error(CDataObject *fn, Py_ssize_t given)
     const jf_Type *type = jpy_function_type(fn);
     FunctionInfo *f = jpy_function_info(fn);
     const char *least = type->flags & JF_T_VARIADIC ? "at least " : "";
+    if (fn->ctype->st->cffi)
+        f = NULL; /* cffi names the type alone */
     PyErr_Format(PyExc_TypeError, "%s%s'%s' expects %s%u arguments, got %zd",
                  f ? f->def.ml_name : "", f ? "(): " : "", jpy_cname(fn->ctype),
                  least, (unsigned)type->u.func->n_params, given);
@@ -135,6 +137,8 @@ static PyObject *type_and_value(CDataObject *fn, size_t i, PyObject *value,
 
 void jpy_blame_argument(CDataObject *fn, size_t i, PyObject *value)
 {
+    if (fn->ctype->st->cffi)
+        return; /* cffi's messages do not say which argument */
     PyObject *e = jpy_exception_take();
     if (!e)
         return;

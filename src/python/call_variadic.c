@@ -71,9 +71,19 @@ static jf_Type *extra_type(State *st, PyObject **value, Py_ssize_t number)
         *value = fn;
     PyObject *v = *value;
     jf_Type *t;
-    if (CData_Check(st, v))
+    if (CData_Check(st, v)) {
         t = promoted(st, ((CDataObject *)v)->ctype->type);
-    else if (PyLong_Check(v))
+        if (t && jpy_byvalue_check_extra(st, t) < 0) {
+            jf_type_unref(st->universe, t);
+            return NULL;
+        }
+    } else if (st->cffi) {
+        PyErr_Format(PyExc_TypeError,
+                     "argument %zd passed in the variadic part needs to be a cdata "
+                     "object (got %.200s)",
+                     number, Py_TYPE(v)->tp_name);
+        return NULL;
+    } else if (PyLong_Check(v))
         return int_type(st, v); /* bool too */
     else if (PyFloat_Check(v))
         t = prim(st, JF_P_DOUBLE);

@@ -397,6 +397,10 @@ PyObject *jpy_callback(FFIObject *ffi, CTypeObject *ct, PyObject *callable,
 {
     State *st = ffi->st;
     Callback *c = callback_of(st, ct, callable, error, onerror);
+    if (c && jpy_byvalue_check_callback(st, ct) < 0) {
+        Py_DECREF((PyObject *)c);
+        return NULL;
+    }
     if (!c)
         return NULL;
     jf_Diag d = JF_DIAG_INIT;

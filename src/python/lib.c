@@ -466,7 +466,9 @@ PyObject *jpy_lib_addressof(FFIObject *ffi, PyObject *lib, PyObject *name)
         return NULL;
     }
     PyObject *f = PyObject_GetAttr(lib, name);
-    PyObject *cd = f ? Py_XNewRef(jpy_function_cdata(ffi->st, f)) : NULL;
+    bool plain = f && CData_Check(ffi->st, f);
+    PyObject *cd =
+        f ? Py_XNewRef(plain ? f : jpy_function_cdata(ffi->st, f)) : NULL;
     if (f && !cd)
         PyErr_Format(PyExc_TypeError, "'%U' of the library was replaced", name);
     Py_XDECREF(f);

@@ -11,19 +11,25 @@ typedef struct DlSource {
     LibSource base;
     State *st;
     jf_OsLib *lib; /* owned */
+    bool escaped;  /* function pointers that do not keep us were given away */
 } DlSource;
 
 /* --- the source ------------------------------------------------------------------ */
+
+static void not_integer(const jf_Symbol *sym)
+{
+    PyErr_Format(PyExc_NotImplementedError,
+                 "non-integer constant '%s' cannot be accessed from a dlopen() "
+                 "library",
+                 sym->name);
+}
 
 static void *dl_address(LibSource *src, FFIObject *ffi, const jf_Symbol *sym)
 {
     (void)ffi;
     bool is_variable = sym->kind == JF_SYM_VARIABLE;
     if (is_variable && sym->flags & JF_S_STATIC) {
-        PyErr_Format(PyExc_NotImplementedError,
-                     "non-integer constant '%s' cannot be "
-                     "accessed from a dlopen() library",
-                     sym->name);
+        not_integer(sym);
         return NULL;
     }
     jf_Diag d = JF_DIAG_INIT;
@@ -39,7 +45,20 @@ static void *dl_address(LibSource *src, FFIObject *ffi, const jf_Symbol *sym)
 static PyObject *dl_function(LibSource *src, FFIObject *ffi, const jf_Symbol *sym)
 {
     void *address = dl_address(src, ffi, sym);
-    return address ? jpy_function(ffi, src->keeper, sym, address) : NULL;
+    if (!address)
+        return NULL;
+    State *st = ffi->st;
+    if (!st->cffi)
+        return jpy_function(ffi, src->keeper, sym, address);
+    /* cffi's are plain function pointers; they keep nothing alive. */
+    jf_Type *pointer = jf_type_pointer(st->universe, sym->type, 0);
+    if (!pointer)
+        return PyErr_NoMemory();
+    CTypeObject *ct = jpy_ctype_steal(st, pointer);
+    PyObject *fn = ct ? jpy_cdata(ct, address) : NULL;
+    Py_XDECREF((PyObject *)ct);
+    ((DlSource *)src)->escaped = true;
+    return fn;
 }
 
 PyObject *jpy_declared_constant(State *st, const jf_Symbol *sym)
@@ -69,6 +88,12 @@ PyObject *jpy_declared_constant(State *st, const jf_Symbol *sym)
 static PyObject *dl_constant(LibSource *src, FFIObject *ffi, const jf_Symbol *sym)
 {
     (void)src;
+    if (ffi->st->cffi &&
+        (sym->kind == JF_SYM_FLOAT || sym->kind == JF_SYM_STRING ||
+         (sym->flags & (JF_S_STATIC | JF_S_DOTS)) == (JF_S_STATIC | JF_S_DOTS))) {
+        not_integer(sym);
+        return NULL;
+    }
     return jpy_declared_constant(ffi->st, sym);
 }
 
@@ -77,6 +102,10 @@ static int dl_close(LibSource *src)
     DlSource *dl = (DlSource *)src;
     State *st = dl->st;
     jf_OsLib *lib = dl->lib;
+    /* The user closes at his own risk, but a library that is merely dropped stays
+     * loaded while somebody may call into it. */
+    if (dl->escaped && Py_REFCNT(src->keeper) == 0)
+        jf_os_lib_leave(lib);
     jf_free(dl);
     jf_Diag d = JF_DIAG_INIT;
     if (jf_os_lib_close(lib, &d) == JF_OK)

@@ -11,3 +11,14 @@ class FFI(_cffi_backend._InlineFFI):
     """
 
     _backend = _cffi_backend
+
+    def __init__(self, backend=None):
+        super().__init__(backend)
+        self._libraries = []
+
+    def dlopen(self, name, flags=0):
+        """The library `name` (a file name, None for the program itself, or a handle
+        as `void *`). It stays loaded as long as this FFI."""
+        lib = super().dlopen(name, flags)
+        self._libraries.append(lib)
+        return lib
