@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "python/cffi/stock.h"
 #include "python/ffi.h"
 #include "python/ffi_doc.h"
 
@@ -109,7 +110,7 @@ CDataObject *jpy_ffi_cdata(State *st, PyObject *o)
 
 static CTypeObject *refuse_function(FFIObject *ffi, PyObject *text)
 {
-    PyErr_Format(ffi->st->cdef_error,
+    PyErr_Format(ffi->stock ? ffi->st->ffi_error : ffi->st->cdef_error,
                  "the type '%U' is a function type, not a pointer-to-function type",
                  text);
     return NULL;
@@ -141,6 +142,8 @@ static void *raise_type_error(State *st, jf_Diag *d)
 
 static PyObject *parse_entry(FFIObject *ffi, PyObject *text)
 {
+    if (ffi->stock)
+        return jpy_stock_parse(ffi->stock, text);
     State *st = ffi->st;
     Py_ssize_t n;
     const char *s = PyUnicode_AsUTF8AndSize(text, &n);

@@ -101,6 +101,14 @@ FFI_ONE(_adopt);
 FFI_FAST(string);
 FFI_FAST(unpack);
 
+/* ffi_object.c: the life of every class of FFIs */
+PyObject *jpy_ffi_make(PyTypeObject *type, PyObject *args, PyObject *kwargs);
+int jpy_ffi_traverse(PyObject *self, visitproc visit, void *arg);
+int jpy_ffi_clear(PyObject *self);
+void jpy_ffi_dealloc(PyObject *self);
+PyObject *jpy_ffi_get_errno(PyObject *self, void *closure);
+int jpy_ffi_set_errno(PyObject *self, PyObject *value, void *closure);
+
 /* ffi_buffer.c */
 int jpy_init_buffer(State *st, PyObject *module);
 /* Contiguous bytes of a cdata pointer or array, or of a Python buffer. view->obj

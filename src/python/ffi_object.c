@@ -3,20 +3,19 @@
  * The FFI object itself: its life, its class attributes, and the table of its
  * methods. The methods are in the other ffi files, by topic.
  */
+#include "python/cffi/stock.h"
 #include "python/ffi.h"
 #include "python/ffi_doc.h"
 
 /* --- life ----------------------------------------------------------------- */
 
-static void ffi_dealloc(PyObject *self);
-
 /* The state belongs to the module that made the FFI type. `type` may be a
- * subclass; ours is the last one, going up, that is freed by ffi_dealloc. */
+ * subclass; ours is the last one, going up, that is freed by jpy_ffi_dealloc. */
 static State *state_of(PyTypeObject *type)
 {
     PyTypeObject *ours = NULL;
     for (; type; type = type->tp_base) {
-        if (type->tp_dealloc == ffi_dealloc)
+        if (type->tp_dealloc == jpy_ffi_dealloc)
             ours = type;
     }
     JF_ASSERT(ours);
@@ -24,7 +23,7 @@ static State *state_of(PyTypeObject *type)
     return module ? jpy_state(module) : NULL;
 }
 
-static PyObject *ffi_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+PyObject *jpy_ffi_make(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     (void)args;
     (void)kwargs;
@@ -70,7 +69,7 @@ static int ffi_init(PyObject *self, PyObject *args, PyObject *kwargs)
     return jpy_ffi_read_gil(gil, &((FFIObject *)self)->gil);
 }
 
-static int ffi_traverse(PyObject *self, visitproc visit, void *arg)
+int jpy_ffi_traverse(PyObject *self, visitproc visit, void *arg)
 {
     FFIObject *ffi = (FFIObject *)self;
     Py_VISIT(Py_TYPE(self));
@@ -83,7 +82,7 @@ static int ffi_traverse(PyObject *self, visitproc visit, void *arg)
     return 0;
 }
 
-static int ffi_clear(PyObject *self)
+int jpy_ffi_clear(PyObject *self)
 {
     FFIObject *ffi = (FFIObject *)self;
     /* The lists stay: methods called by destructors still find them. */
@@ -99,7 +98,7 @@ static int ffi_clear(PyObject *self)
     return 0;
 }
 
-static void ffi_dealloc(PyObject *self)
+void jpy_ffi_dealloc(PyObject *self)
 {
     FFIObject *ffi = (FFIObject *)self;
     PyTypeObject *type = Py_TYPE(self);
@@ -112,6 +111,7 @@ static void ffi_dealloc(PyObject *self)
     Py_CLEAR(ffi->onces);
     Py_CLEAR(ffi->included);
     Py_CLEAR(ffi->build);
+    jpy_stock_free(ffi->stock);
     if (ffi->scope)
         jf_scope_free(ffi->scope);
     if (ffi->st)
@@ -131,14 +131,14 @@ static PyObject *ffi_repr(PyObject *self)
 
 /* --- errno ---------------------------------------------------------------- */
 
-static PyObject *get_errno(PyObject *self, void *closure)
+PyObject *jpy_ffi_get_errno(PyObject *self, void *closure)
 {
     (void)self;
     (void)closure;
     return PyLong_FromLong(jf_os_errno_saved());
 }
 
-static int set_errno(PyObject *self, PyObject *value, void *closure)
+int jpy_ffi_set_errno(PyObject *self, PyObject *value, void *closure)
 {
     (void)self;
     (void)closure;
@@ -213,7 +213,7 @@ static PyMethodDef ffi_methods[] = {
 /* clang-format on */
 
 static PyGetSetDef ffi_getset[] = {
-    {"errno", get_errno, set_errno, DOC_errno, NULL},
+    {"errno", jpy_ffi_get_errno, jpy_ffi_set_errno, DOC_errno, NULL},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 
@@ -224,11 +224,11 @@ static PyMemberDef ffi_members[] = {
     {NULL, 0, 0, 0, NULL}};
 
 static PyType_Slot ffi_slots[] = {{Py_tp_doc, DOC_FFI},
-                                  {Py_tp_new, ffi_new},
+                                  {Py_tp_new, jpy_ffi_make},
                                   {Py_tp_init, ffi_init},
-                                  {Py_tp_dealloc, ffi_dealloc},
-                                  {Py_tp_traverse, ffi_traverse},
-                                  {Py_tp_clear, ffi_clear},
+                                  {Py_tp_dealloc, jpy_ffi_dealloc},
+                                  {Py_tp_traverse, jpy_ffi_traverse},
+                                  {Py_tp_clear, jpy_ffi_clear},
                                   {Py_tp_repr, ffi_repr},
                                   {Py_tp_methods, ffi_methods},
                                   {Py_tp_getset, ffi_getset},

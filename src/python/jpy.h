@@ -44,6 +44,7 @@ typedef struct State {
     PyTypeObject *function_type; /* FunctionInfo: call.h */
     PyTypeObject *handle_type; /* Handle: lib.c */
     PyTypeObject *callback_type; /* Callback: callback.c */
+    PyTypeObject *cffi_ffi_type, *cffi_lib_type, *cffi_glob_type; /* cffi/stock.h */
     PyObject *ffi_error;       /* jiffi.FFIError, also FFI.error */
     PyObject *cdef_error;      /* jiffi.DeclarationError: a CDefError, an FFIError */
     PyObject *verification_error, *verification_missing, *pkgconfig_error;
@@ -416,6 +417,7 @@ typedef struct FFIObject {
     PyObject *build;      /* what jiffi.build keeps here; NULL */
     void *oracle;         /* jf_Oracle of a compiled module; NULL; never freed */
     uint8_t gil;          /* jf_Gil of this FFI */
+    struct Stock *stock;  /* cffi/stock.h; owned; NULL but for cffi's compiled FFIs */
 } FFIObject;
 
 /* ctype from a str (cached) or a ctype; new reference. Function types as such

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "python/cffi/backend.h"
+#include "python/cffi/stock.h"
 
 /* The version of cffi whose behaviour this is. */
 static const char version[] = "2.1.1";
@@ -59,7 +60,8 @@ PyTypeObject *jpy_type(State *st, PyObject *module, PyType_Spec *spec,
 
 static int backend_exec(PyObject *module)
 {
-    if (jpy_module_exec(module, true) < 0)
+    if (jpy_module_exec(module, true) < 0 ||
+        jpy_init_stock(jpy_state(module), module) < 0)
         return -1;
     return PyModule_AddStringConstant(module, "__version__", version);
 }
