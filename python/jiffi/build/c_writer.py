@@ -31,6 +31,7 @@ _HELPERS = """\
 
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #ifdef __cplusplus
 #include <type_traits>
@@ -239,12 +240,13 @@ class CWriter:
         backend = literal(self.errors.__name__)
         parts = [
             _BANNER.format(name=self.name, version=__version__), "\n",
-            _LIMITED if self.limited_api else "",
+            # What starts Python needs more than the limited API.
+            _LIMITED if self.limited_api and self.startup is None else "",
             "#define PY_SSIZE_T_CLEAN\n",
             module_abi_h(), "\n", _HELPERS,
             "#define JIFFI_MODULE_NAME %s\n\n" % literal(self.name)]
         if self.startup is not None:
-            parts.append(embedding.text(self.startup, backend, __version__))
+            parts.append(embedding.text(self.startup, __version__))
         elif calls_python:
             parts.append(_CALL_PYTHON)
         parts += [_RULE, "\n"]
@@ -255,6 +257,8 @@ class CWriter:
             _MODULE.format(version=literal(__version__), backend=backend,
                            init=init_function(self.name),
                            gil=tables.gil_number(self.declared["gil"]), **facts)]
+        if self.startup is not None:
+            parts.append(embedding.end(backend))
         return "".join(parts)
 
 
