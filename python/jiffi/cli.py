@@ -79,7 +79,8 @@ def _same_file(a, b):
 
 def _exec_python(args, parser):
     with args.pyfile as f:
-        ffi = find_ffi(f.read(), f.name, args.ffi_var)
+        ffi = find_ffi(f.read(), f.name, args.ffi_var, args.ffi_class,
+                       args.script_name)
     write(args.output, c_text(ffi))
 
 
@@ -89,13 +90,18 @@ def _read_sources(args, parser):
     with args.csrc, args.cdef:
         source = args.csrc.read()
         cdef = args.cdef.read()
-    write(args.output, c_text(ffi_from_sources(args.module_name, cdef, source)))
+    write(args.output, c_text(ffi_from_sources(args.module_name, cdef, source,
+                                               args.ffi_class)))
 
 
-def add_gen_commands(parser):
+def _no_mode(args, parser):
+    parser.error("a subcommand is required: exec-python or read-sources")
+
+
+def add_gen_commands(parser, ffi_class=None, script_name=SCRIPT_NAME):
     """The two ways to name what is to be generated, as sub-commands."""
+    parser.set_defaults(ffi_class=ffi_class, script_name=script_name, run=_no_mode)
     commands = parser.add_subparsers(dest="mode", metavar="MODE")
-    commands.required = True
     text_file = argparse.FileType("r", encoding="utf-8")
 
     script = commands.add_parser(

@@ -69,7 +69,10 @@ static void define_body(Parser *p, jf_Name *name, const char *at, uint32_t line)
         jf_strict_define(p, name, p->tok.at);
         define_string(p, &sym);
     } else {
+        const char *value = p->tok.at;
         define_value(p, &sym);
+        if (sym.kind == JF_SYM_FLOAT)
+            jf_strict_define(p, name, value);
     }
     if (!at_tok(p, JF_TK_EOL))
         define_usage(p, p->tok.at, name->text);
