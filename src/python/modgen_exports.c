@@ -70,8 +70,13 @@ static int to_double(PyObject *self, int i, PyObject *o, double *v)
 static int to_value(PyObject *self, int i, PyObject *o, void *type, void *out)
 {
     CTypeObject *ct = type;
-    if (jpy_layout(ct) < 0)
+    if (ct->size < 0 && jpy_layout(ct) < 0)
         return -1;
+    if (CData_Check(ct->st, o) && ((CDataObject *)o)->ctype == ct &&
+        ct->code == V_RECORD && ((CDataObject *)o)->data) {
+        memcpy(out, ((CDataObject *)o)->data, (size_t)ct->size);
+        return 0;
+    }
     if (ct->code == V_RECORD || (size_t)ct->size > sizeof(Cell)) {
         Temp *temps = NULL;
         int bad = jpy_argument((CDataObject *)self, o, (size_t)i, out, &temps);
@@ -91,6 +96,10 @@ static int to_pointer(PyObject *self, int i, PyObject *o, void *type, void **p,
     CTypeObject *ct = type;
     if (CData_Check(ct->st, o) && ((CDataObject *)o)->ctype == ct) {
         *p = ((CDataObject *)o)->data;
+        return 0;
+    }
+    if (PyBytes_CheckExact(o) && ct->is_byte_ptr && ct->item_code != V_BOOL) {
+        *p = PyBytes_AS_STRING(o);
         return 0;
     }
     return jpy_argument((CDataObject *)self, o, (size_t)i, p, (Temp **)temps);

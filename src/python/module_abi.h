@@ -317,7 +317,7 @@ JIFFI_LOCAL PyObject *jiffi_from_unsigned(unsigned long long v)
 
 /* Around the C function. */
 typedef struct jiffi_state {
-    int *error;      /* &errno of this thread, or NULL */
+    int *error;      /* &errno of this thread, or NULL: through the table */
     void *thread;
 } jiffi_state;
 
@@ -325,16 +325,33 @@ JIFFI_LOCAL int *jiffi_saved(int *error)
 {
     return JIFFI_CAST(int *, JIFFI_CAST(char *, error) + jiffi_api->saved_errno);
 }
+JIFFI_LOCAL void **jiffi_aside(int *error)
+{
+    return JIFFI_CAST(void **, JIFFI_CAST(char *, error) + jiffi_api->put_aside);
+}
 /* Without the GIL. */
 JIFFI_LOCAL jiffi_state jiffi_release(void)
 {
     jiffi_state s = {NULL, NULL};
-    s.thread = jiffi_api->release_enter();
+    if (JIFFI_LIKELY(jiffi_api->put_aside != 0)) {
+        s.error = &errno;
+        s.thread = PyEval_SaveThread();
+        *jiffi_aside(s.error) = s.thread;
+        *s.error = *jiffi_saved(s.error);
+    } else {
+        s.thread = jiffi_api->release_enter();
+    }
     return s;
 }
 JIFFI_LOCAL void jiffi_take(jiffi_state s)
 {
-    jiffi_api->release_leave(s.thread);
+    if (JIFFI_LIKELY(s.error != NULL)) {
+        *jiffi_saved(s.error) = *s.error;
+        *jiffi_aside(s.error) = NULL;
+        PyEval_RestoreThread(JIFFI_CAST(PyThreadState *, s.thread));
+    } else {
+        jiffi_api->release_leave(s.thread);
+    }
 }
 /* With the GIL. */
 JIFFI_LOCAL jiffi_state jiffi_hold(void)

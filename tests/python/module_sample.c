@@ -89,14 +89,22 @@ static PyObject *wrap_add_held(PyObject *self, PyObject *const *args, Py_ssize_t
     return jiffi_from_signed(result);
 }
 
-static PyObject *wrap_answer(PyObject *self, PyObject *unused)
+static PyObject *wrap_answer(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
-    (void)self;
-    (void)unused;
+    (void)args;
+    if (n)
+        return jiffi_api->bad_count(self, n);
     jiffi_state s = jiffi_release();
     int result = answer();
     jiffi_take(s);
     return jiffi_from_signed(result);
+}
+
+static PyObject *wrap_plain_answer(PyObject *self, PyObject *unused)
+{
+    (void)self;
+    (void)unused;
+    return jiffi_from_signed(answer());
 }
 
 static void *types_negate[2];
@@ -341,7 +349,7 @@ static const jiffi_symbol symbols[] = {
     {"WRONG", INTEGER(WRONG)},
     {"add", FAST(add), types_add, C(add)},
     {"add_held", FAST(add_held), NULL, C(add)},
-    {"answer", NOARGS(answer), NULL, C(answer)},
+    {"answer", FAST(answer), NULL, C(answer)},
     {"apply", FAST(apply), types_apply, C(apply)},
     {"big", ONE(big), NULL, C(big)},
     {"call_note", DIRECT, C(call_note)},
@@ -358,6 +366,7 @@ static const jiffi_symbol symbols[] = {
     {"negate", ONE(negate), types_negate, C(negate)},
     {"note", EXTERN(note)},
     {"origin", VALUE(origin)},
+    {"plain_answer", NOARGS(plain_answer), NULL, C(answer)},
     {"ratio", VARIABLE(ratio)},
     {"same", ONE(same), types_same, C(same)},
     {"scale", FAST(scale), NULL, C(scale)},
@@ -387,7 +396,7 @@ static const char *const lines[] = {
     "extern int counter; extern double ratio; extern const char *label;\n"
     "extern int table[4]; static const double half; static char *const greeting;\n"
     "static const point origin;\n",
-    "int add(int a, int b); int add_held(int a, int b); int answer(void);\n"
+    "int add(int a, int b); int add_held(int a, int b); int answer(void); int plain_answer(void);\n"
     "int negate(int a); double scale(double a, float b);\n"
     "unsigned char low(unsigned char c, signed char d);\n"
     "unsigned long long big(unsigned long long a);\n"
