@@ -17,15 +17,16 @@ import sys
 SCRIPT_NAME = "jiffi.gen_src"
 
 
-def _ffi_class():
+def ffi_classes():
+    """What may be an FFI: jiffi's, and that of a cffi which was imported."""
     from jiffi import FFI
-    return FFI
+    cffi = sys.modules.get("cffi")
+    return (FFI,) if cffi is None else (FFI, cffi.FFI)
 
 
 def find_ffi(text, filename, variable, ffi_class=None, script_name=SCRIPT_NAME):
     """Run the script `text` and return the FFI that it binds to `variable`, or
     that a function of this name returns."""
-    ffi_class = ffi_class or _ffi_class()
     filename = os.path.abspath(filename)
     names = {"__name__": script_name, "__file__": filename}
     path = sys.path[:]
@@ -35,19 +36,22 @@ def find_ffi(text, filename, variable, ffi_class=None, script_name=SCRIPT_NAME):
         if variable not in names:
             raise NameError("Expected to find the FFI object with the name %r, but it "
                             "was not found." % (variable,))
-        ffi = names[variable]
-        if not isinstance(ffi, ffi_class) and callable(ffi):
+        ffi, classes = names[variable], ffi_class or ffi_classes()
+        if not isinstance(ffi, classes) and callable(ffi):
             ffi = ffi()
-        if not isinstance(ffi, ffi_class):
+        if not isinstance(ffi, classes):
+            module = ffi_class.__module__ if ffi_class else "jiffi"
             raise TypeError("Found an object with the name %r but it was not an "
-                            "instance of %s.FFI" % (variable, ffi_class.__module__))
+                            "instance of %s.FFI" % (variable, module))
         return ffi
     finally:
         sys.path[:] = path
 
 
 def ffi_from_sources(module_name, cdef, source, ffi_class=None):
-    ffi = (ffi_class or _ffi_class())()
+    if ffi_class is None:
+        from jiffi import FFI as ffi_class
+    ffi = ffi_class()
     ffi.cdef(cdef)
     ffi.set_source(module_name, source)
     return ffi
@@ -127,8 +131,8 @@ def main(argv=None):
     parser = argparse.ArgumentParser(
         prog="jiffi", description="Call C from Python.")
     commands = parser.add_subparsers(metavar="COMMAND")
-    commands.required = True
     gen = commands.add_parser("gen", help="write the C source of a module")
+    parser.set_defaults(run=lambda args, _: parser.error("a command is required: gen"))
     add_gen_commands(gen)
     args = parser.parse_args(argv)
     args.run(args, gen)

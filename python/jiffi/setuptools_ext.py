@@ -12,6 +12,8 @@ import os
 import sys
 import sysconfig
 
+from . import cli
+
 
 def _error(message):
     from distutils.errors import DistutilsSetupError
@@ -43,24 +45,14 @@ def _find_ffi(spec, keyword, ffi_classes):
     _run_file(filename, names)
     if variable not in names:
         _error("%r: object %r not found in module" % (spec, variable))
-    ffi = names[variable]
-    if not isinstance(ffi, ffi_classes) and callable(ffi):
+    ffi, classes = names[variable], ffi_classes or cli.ffi_classes()
+    if not isinstance(ffi, classes) and callable(ffi):
         ffi = ffi()
-    if not isinstance(ffi, ffi_classes):
+    if not isinstance(ffi, classes):
         _error("%r is not an FFI instance (got %r)" % (spec, type(ffi).__name__))
     if not hasattr(ffi, "_assigned_source"):
         _error("%r: the set_source() method was not called" % (spec,))
     return ffi
-
-
-def _ffi_classes():
-    """jiffi's, and that of a cffi which is jiffi in disguise."""
-    from jiffi import FFI
-    classes = [FFI]
-    cffi = sys.modules.get("cffi")
-    if cffi is not None:
-        classes.append(cffi.FFI)
-    return tuple(classes)
 
 
 def limited_api(kwds, default):
@@ -157,9 +149,10 @@ def _add_py_module(dist, ffi, module_name):
 
 
 def add_module(dist, spec, keyword, abi3, ffi_classes=None):
-    """One item of the keyword's list. `abi3`: is the stable ABI the default?"""
+    """One item of the keyword's list. `abi3`: is the stable ABI the default?
+    `ffi_classes`: what an FFI may be, if not those of cli.py."""
     from jiffi import build
-    ffi = _find_ffi(spec, keyword, ffi_classes or _ffi_classes())
+    ffi = _find_ffi(spec, keyword, ffi_classes)
     name, source, extension, kwds = build.source.assigned(ffi, keyword)
     if source is None:
         _add_py_module(dist, ffi, name)
