@@ -128,7 +128,7 @@ static void return_int(Maker *m)
     case JF_BOOL:
         jf_extend(r, JF_T0, JF_T0, 1, false);
         jf_arg(r, 0, JF_T0, 0);
-        jf_helper(r, JF_T0, HELPER(PyBool_FromLong));
+        jf_helper(r, JF_T0, HELPER(jpy_bool));
         break;
     case JF_INT:
     case JF_ENUM:

@@ -315,6 +315,18 @@ PyObject *jpy_cdata_add(PyObject *v, PyObject *w)
     return move((CDataObject *)w, v, 1);
 }
 
+/* The message takes an array for the pointer it becomes. */
+static PyObject *cannot_subtract(CTypeObject *a, CTypeObject *b)
+{
+    CTypeObject *item = b->code == V_ARRAY ? jpy_item(b) : NULL;
+    CTypeObject *of = item ? jpy_pointer_to(item) : (CTypeObject *)Py_NewRef(b);
+    if (of && !PyErr_Occurred())
+        PyErr_Format(PyExc_TypeError, "cannot subtract cdata '%s' and cdata '%s'",
+                     jpy_cname(a), jpy_cname(of));
+    Py_XDECREF((PyObject *)of);
+    return NULL;
+}
+
 static PyObject *distance(CDataObject *v, CDataObject *w)
 {
     CTypeObject *a = v->ctype, *b = w->ctype;
@@ -328,9 +340,7 @@ static PyObject *distance(CDataObject *v, CDataObject *w)
         step = a->type->to->kind == JF_VOID ? 1 : a->item_size;
     }
     if (step <= 0)
-        return PyErr_Format(PyExc_TypeError,
-                            "cannot subtract cdata '%s' and cdata '%s'",
-                            jpy_cname(a), jpy_cname(b));
+        return cannot_subtract(a, b);
     Py_ssize_t bytes = (Py_ssize_t)((uintptr_t)v->data - (uintptr_t)w->data);
     if (bytes % step == 0)
         return PyLong_FromSsize_t(bytes / step);

@@ -19,6 +19,12 @@ static PyObject *load_bool(const char *data)
     return NULL;
 }
 
+PyObject *jpy_bool(unsigned long v)
+{
+    unsigned char byte = (unsigned char)v;
+    return load_bool((const char *)&byte);
+}
+
 /* LONG: one flat switch over the codes that need no ctype. */
 PyObject *jpy_load(uint8_t code, const char *data)
 {

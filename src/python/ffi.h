@@ -36,6 +36,12 @@ CDataObject *jpy_ffi_cdata(State *st, PyObject *o);
 /* ctype of a str, ctype or cdata (of a library's function too). New reference. */
 CTypeObject *jpy_ffi_type_of(FFIObject *ffi, PyObject *o);
 
+/* One step of a path: a member by name (of a struct; at the `first` step also of
+ * what a pointer points to), or an item by number. Borrowed ctype of what is
+ * there, *offset grown; NULL with an exception. */
+CTypeObject *jpy_type_step(CTypeObject *ct, PyObject *step, bool first,
+                           Py_ssize_t *offset);
+
 /* "expected a string or ctype object, got 'int'". Returns NULL. */
 void *jpy_ffi_bad_type(const char *expected, PyObject *got);
 

@@ -122,6 +122,9 @@ static void buffer_dealloc(PyObject *self)
 static PyObject *buffer_repr(PyObject *self)
 {
     BufferObject *b = (BufferObject *)self;
+    if (b->owner && ((CDataObject *)b->owner)->ctype->st->cffi)
+        return PyUnicode_FromFormat("<%s object at %p>", Py_TYPE(self)->tp_name,
+                                    (void *)self);
     return PyUnicode_FromFormat("<%s of %zd bytes at %p>", Py_TYPE(self)->tp_name,
                                 b->size, (void *)b->data);
 }

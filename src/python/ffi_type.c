@@ -154,14 +154,20 @@ static CTypeObject *step_index(CTypeObject *ct, PyObject *index, Py_ssize_t *off
     return item;
 }
 
+CTypeObject *jpy_type_step(CTypeObject *ct, PyObject *step, bool first,
+                           Py_ssize_t *offset)
+{
+    return PyUnicode_Check(step) ? step_name(ct, step, first, offset)
+                                 : step_index(ct, step, offset);
+}
+
 /* Walk fields and indexes from `ct`: borrowed ctype at the end of the path. */
 static CTypeObject *walk(CTypeObject *ct, PyObject *const *path, Py_ssize_t n,
                          Py_ssize_t *offset)
 {
     *offset = 0;
     for (Py_ssize_t i = 0; ct && i < n; i++)
-        ct = PyUnicode_Check(path[i]) ? step_name(ct, path[i], i == 0, offset)
-                                      : step_index(ct, path[i], offset);
+        ct = jpy_type_step(ct, path[i], i == 0, offset);
     return ct;
 }
 

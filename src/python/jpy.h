@@ -48,6 +48,9 @@ typedef struct State {
     PyObject *ffi_error;       /* jiffi.FFIError, also FFI.error */
     PyObject *cdef_error;      /* jiffi.DeclarationError: a CDefError, an FFIError */
     PyObject *verification_error, *verification_missing, *pkgconfig_error;
+    PyTypeObject *clibrary_type; /* CLibrary: cffi/backend_lib.c; NULL in jiffi */
+    PyObject *backend;         /* the FFI behind _cffi_backend's functions; NULL
+                                  in jiffi */
     struct CTypeObject *void_p; /* often needed ctypes; owned */
     struct CTypeObject *char_p;
     struct CTypeObject *char_array; /* char[] */
@@ -320,6 +323,8 @@ int jpy_init_cdata(State *st, PyObject *module);
 PyObject *jpy_to_object(CTypeObject *ct, char *data, PyObject *owner);
 /* The same for scalars that need no ctype: V_IS_PLAIN. */
 PyObject *jpy_load(uint8_t code, const char *data);
+/* The _Bool in the low byte: a bool, or NULL with a ValueError. */
+PyObject *jpy_bool(unsigned long v);
 /* Python to C, as in `p[0] = value`; 0, or -1 with an exception. */
 int jpy_from_object(CTypeObject *ct, char *data, PyObject *value);
 /* Array initialiser (list, tuple, bytes, str, cdata) into memory for `length`
@@ -461,6 +466,8 @@ PyObject *jpy_lib_module(FFIObject *ffi, LibSource *src);
 
 /* lib_dl.c: what dlopen() finds; NULL with an exception. */
 LibSource *jpy_dl_source(State *st, PyObject *name, int flags);
+/* dlopen: a str, a path, None, or a handle as `void *`; NULL with an exception. */
+jf_OsLib *jpy_dl_open(State *st, PyObject *name, int flags);
 /* A constant as the declaration has it; NULL with an exception where it has `...`. */
 PyObject *jpy_declared_constant(State *st, const jf_Symbol *sym);
 PyObject *jpy_dlopen(FFIObject *ffi, PyObject *name, int flags);

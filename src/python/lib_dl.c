@@ -149,10 +149,15 @@ static jf_OsLib *open_named(State *st, PyObject *name, int flags)
     return lib;
 }
 
+jf_OsLib *jpy_dl_open(State *st, PyObject *name, int flags)
+{
+    return CData_Check(st, name) ? adopt(st, (CDataObject *)name)
+                                 : open_named(st, name, flags);
+}
+
 LibSource *jpy_dl_source(State *st, PyObject *name, int flags)
 {
-    jf_OsLib *lib = CData_Check(st, name) ? adopt(st, (CDataObject *)name)
-                                          : open_named(st, name, flags);
+    jf_OsLib *lib = jpy_dl_open(st, name, flags);
     if (!lib)
         return NULL;
     DlSource *dl = jf_calloc(sizeof *dl);

@@ -93,6 +93,8 @@ static PyObject **state_object(State *st, size_t i)
                         (PyObject **)&st->cffi_ffi_type,
                         (PyObject **)&st->cffi_lib_type,
                         (PyObject **)&st->cffi_glob_type,
+                        (PyObject **)&st->clibrary_type,
+                        &st->backend,
                         &st->ffi_error,
                         &st->cdef_error,
                         &st->verification_error,

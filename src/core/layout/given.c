@@ -51,6 +51,21 @@ static bool note_custom(const jf_Target *target, jf_Type *rec, uint64_t size,
     return true;
 }
 
+/* Where the offsets are given an open array may stand anywhere. */
+static jf_Status given_ready(const jf_Target *target, const jf_Type *rec,
+                             jf_Field *f, jf_Diag *d)
+{
+    jf_Type *t = f->type;
+    if (t->kind != JF_ARRAY || t->length != JF_UNKNOWN)
+        return jf_layout_member(target, rec, f, 0, d);
+    jf_Status st = jf_layout(target, t->to, d);
+    if (st == JF_OK) {
+        t->align = t->to->align;
+        rec->u.rec->flags |= JF_R_FLEX;
+    }
+    return st;
+}
+
 jf_Status jf_layout_given(jf_Type *rec, uint64_t size, uint32_t align, jf_Diag *d)
 {
     const jf_Target *target = rec->group->universe->target;
@@ -70,7 +85,7 @@ jf_Status jf_layout_given(jf_Type *rec, uint64_t size, uint32_t align, jf_Diag *
     for (uint32_t i = 0; i < r->n_fields && st == JF_OK; i++) {
         jf_Field *f = &r->fields[i];
         uint64_t end = 0;
-        st = jf_layout_member(target, rec, f, 0, d);
+        st = given_ready(target, rec, f, d);
         if (st == JF_OK && (!member_end(f, &end) || end > size)) {
             char rest[120];
             snprintf(rest, sizeof rest,

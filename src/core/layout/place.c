@@ -30,7 +30,7 @@ typedef struct Place {
 static void advance(Place *p, uint64_t bytes, uint64_t bits)
 {
     uint64_t all = p->bit + bits;
-    if (bytes > INT64_MAX || p->bytes + bytes + all / 8 > INT64_MAX - 16) {
+    if (bytes > INT64_MAX || p->bytes + bytes + all / 8 > INT64_MAX) {
         p->failed = true;
         return;
     }

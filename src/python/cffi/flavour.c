@@ -63,6 +63,14 @@ static int backend_exec(PyObject *module)
     if (jpy_module_exec(module, true) < 0 ||
         jpy_init_stock(jpy_state(module), module) < 0)
         return -1;
+    State *st = jpy_state(module);
+    PyObject *name = PyUnicode_FromString("<cdata>"); /* of every cdata */
+    int bad =
+        name ? PyDict_SetItemString(st->cdata_type->tp_dict, "__name__", name) : -1;
+    Py_XDECREF(name);
+    PyType_Modified(st->cdata_type);
+    if (bad < 0 || jpy_init_backend(st, module) < 0)
+        return -1;
     return PyModule_AddStringConstant(module, "__version__", version);
 }
 
