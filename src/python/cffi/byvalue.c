@@ -66,7 +66,7 @@ static int check_struct(State *st, jf_Type *t, const char *place)
         for (; a->kind == JF_ARRAY; a = a->to)
             empty |= a->length == 0 || a->length == JF_UNKNOWN;
     }
-    if (anonymous || r->flags & JF_R_PARTIAL)
+    if (anonymous || r->flags & JF_R_CUSTOM)
         return refuse_struct(
             st, t, place,
             ".  It is a struct declared with \"...;\", but the C calling "
