@@ -299,8 +299,7 @@ static int add_names(State *st, PyObject *module)
 {
     static const char *const names[] = {
         "_cffi_backend.__CDataOwn", "_cffi_backend.__CDataOwnGC",
-        "_cffi_backend.__CDataFromBuf", "_cffi_backend.__CDataGCP",
-        "_cffi_backend.__FFIGlobSupport"};
+        "_cffi_backend.__CDataFromBuf", "_cffi_backend.__CDataGCP"};
     static PyType_Slot slots[] = {
         {Py_tp_doc, "A name of cffi's: no object has this type."}, {0, NULL}};
     for (size_t i = 0; i < JF_COUNT(names); i++) {
