@@ -296,9 +296,27 @@ static bool warn_unmarked(void *ctx, const jf_Symbol *sym)
     return w->status == 0;
 }
 
-static int ffi_declare(FFIObject *ffi, const char *text, Py_ssize_t n,
+/* For the generator of modules: what _declared() gives as "texts". */
+static int keep_text(FFIObject *ffi, PyObject *text, const jf_CdefOptions *o)
+{
+    static const char *const gil[] = {"default", "release", "hold", "auto"};
+    if (!ffi->texts && !(ffi->texts = PyList_New(0)))
+        return -1;
+    PyObject *row =
+        Py_BuildValue("OOiOs", text, o->packed ? Py_True : Py_False, (int)o->pack,
+                      o->override_ ? Py_True : Py_False, gil[o->gil]);
+    int bad = row ? PyList_Append(ffi->texts, row) : -1;
+    Py_XDECREF(row);
+    return bad;
+}
+
+static int ffi_declare(FFIObject *ffi, PyObject *source,
                        const jf_CdefOptions *options)
 {
+    Py_ssize_t n;
+    const char *text = PyUnicode_AsUTF8AndSize(source, &n);
+    if (!text)
+        return -1;
     Unmarked w = {jf_scope_size(ffi->scope), 0};
     jf_Diag d = JF_DIAG_INIT;
     if (jf_cdef(ffi->scope, text, (size_t)n, options, &d) != JF_OK) {
@@ -306,7 +324,7 @@ static int ffi_declare(FFIObject *ffi, const char *text, Py_ssize_t n,
         return -1;
     }
     PyDict_Clear(ffi->types);
-    if (jpy_libs_refresh(ffi) < 0)
+    if (keep_text(ffi, source, options) < 0 || jpy_libs_refresh(ffi) < 0)
         return -1;
     jf_scope_each(ffi->scope, warn_unmarked, &w);
     return w.status;
@@ -337,9 +355,7 @@ PyObject *jpy_ffi_cdef(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
         jpy_ffi_read_gil(a[4], &options.gil) < 0)
         return NULL;
     options.override_ = override;
-    Py_ssize_t n;
-    const char *text = PyUnicode_AsUTF8AndSize(a[0], &n);
-    if (!text || ffi_declare(ffi, text, n, &options) < 0)
+    if (ffi_declare(ffi, a[0], &options) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -347,7 +363,10 @@ PyObject *jpy_ffi_cdef(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
 int jpy_ffi_declare(FFIObject *ffi, const char *text)
 {
     jf_CdefOptions options = {.gil = ffi->gil, .terminated = true};
-    return ffi_declare(ffi, text, (Py_ssize_t)strlen(text), &options);
+    PyObject *source = PyUnicode_FromString(text);
+    int bad = source ? ffi_declare(ffi, source, &options) : -1;
+    Py_XDECREF(source);
+    return bad;
 }
 
 PyObject *jpy_ffi_include(PyObject *self, PyObject *arg)

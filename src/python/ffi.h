@@ -103,6 +103,8 @@ FFI_PLAIN(verify);
 PyObject *jpy_ffi__included(PyObject *self, PyObject *unused);
 PyObject *jpy_ffi__texts(PyObject *self, PyObject *unused);
 FFI_ONE(_adopt);
+/* ffi_describe.c */
+PyObject *jpy_ffi__declared(PyObject *self, PyObject *unused);
 /* ffi_string.c */
 FFI_FAST(string);
 FFI_FAST(unpack);

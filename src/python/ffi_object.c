@@ -111,6 +111,7 @@ void jpy_ffi_dealloc(PyObject *self)
     Py_CLEAR(ffi->onces);
     Py_CLEAR(ffi->included);
     Py_CLEAR(ffi->build);
+    Py_CLEAR(ffi->texts);
     jpy_stock_free(ffi->stock);
     if (ffi->scope)
         jf_scope_free(ffi->scope);
@@ -207,6 +208,7 @@ static PyMethodDef ffi_methods[] = {
     PLAIN(verify),
     {"_adopt", jpy_ffi__adopt, METH_O, NULL},
     {"_included", jpy_ffi__included, METH_NOARGS, NULL},
+    {"_declared", jpy_ffi__declared, METH_NOARGS, NULL},
     {"_texts", jpy_ffi__texts, METH_NOARGS, NULL},
     {NULL}
 };

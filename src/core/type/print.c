@@ -124,6 +124,9 @@ static void put_base(const jf_Type *t, unsigned style, jf_Buf *out)
         jf_buf_text(out, "__typeof__(");
         jf_type_print_place(t, out);
         jf_buf_text(out, ")");
+    } else if ((style & JF_PRINT_HEADER) && t->kind == JF_ENUM && t->to &&
+               !t->u.en->tag && !t->u.en->alias) {
+        jf_buf_text(out, t->to->u.name);
     } else if (t->kind == JF_STRUCT)
         put_tagged("struct", t->u.rec->tag, t->u.rec->alias, t->u.rec->serial, out);
     else if (t->kind == JF_UNION)
