@@ -160,7 +160,7 @@ static FunctionInfo *info_new(FFIObject *ffi, PyObject *handle,
     f->gil = sym->gil != JF_GIL_DEFAULT ? sym->gil : ffi->gil;
     const char *doc;
     f->text =
-        jpy_signature(sym, handle ? jpy_handle_name((Handle *)handle) : NULL, &doc);
+        jpy_signature(st, sym, handle ? jpy_handle_name((Handle *)handle) : NULL, &doc);
     if (!f->text) {
         Py_DECREF(f);
         PyErr_NoMemory();

@@ -92,7 +92,8 @@ const char *jpy_handle_name(Handle *h);
 
 /* "name", NUL, "name(a, b, /)\n--\n\nint name(int a, int b)\n..."; jf_alloc'ed;
  * NULL when memory is out. *doc receives where the second part begins. */
-char *jpy_signature(const jf_Symbol *sym, const char *library, const char **doc);
+char *jpy_signature(const State *st, const jf_Symbol *sym, const char *library,
+                    const char **doc);
 /* Name of parameter `i` in such a doc, not terminated; its length, 0 if none. */
 size_t jpy_signature_param(const char *doc, uint32_t i, const char **name);
 

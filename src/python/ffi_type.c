@@ -37,12 +37,16 @@ static Py_ssize_t cdata_size(CDataObject *cd)
     return jpy_ctype_size(ct);
 }
 
-/* The size of a type, ValueError where it has none: cffi's class. */
-static Py_ssize_t type_size(CTypeObject *ct)
+/* The size of a type, ValueError where it has none, or ffi.error from an FFI of a
+ * compiled module: cffi's classes. */
+static Py_ssize_t type_size(FFIObject *ffi, CTypeObject *ct)
 {
-    if (jpy_layout(ct) < 0)
+    if (ct->size < 0 && jpy_layout(ct) < 0)
         return -1;
-    if (ct->size < 0)
+    if (ct->size < 0 && ffi->stock)
+        PyErr_Format(ffi->st->ffi_error, "don't know the size of ctype '%U'",
+                     jpy_ctype_name(ct));
+    else if (ct->size < 0)
         PyErr_Format(PyExc_ValueError, "ctype '%U' is of unknown size",
                      jpy_ctype_name(ct));
     return ct->size;
@@ -59,7 +63,7 @@ PyObject *jpy_ffi_sizeof(PyObject *self, PyObject *arg)
         CTypeObject *ct = jpy_ffi_type_of(ffi, arg);
         if (!ct)
             return NULL;
-        size = type_size(ct);
+        size = type_size(ffi, ct);
         Py_DECREF(ct);
     }
     return size < 0 ? NULL : PyLong_FromSsize_t(size);

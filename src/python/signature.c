@@ -75,15 +75,43 @@ static void c_line(const jf_Symbol *sym, jf_Buf *out)
     jf_buf_free(&inner);
 }
 
-char *jpy_signature(const jf_Symbol *sym, const char *library, const char **doc)
+/* "int add(int, int);", and where it is from, in cffi's words. */
+static void cffi_lines(const jf_Symbol *sym, const char *library, jf_Buf *out)
+{
+    jf_Buf inner = JF_BUF_INIT;
+    jf_buf_printf(&inner, "%s(", sym->name);
+    for (uint32_t i = 0; i < sym->type->u.func->n_params; i++) {
+        jf_buf_text(&inner, i ? ", " : "");
+        jf_type_print(sym->type->u.func->params[i], "", 0, &inner, NULL);
+    }
+    jf_buf_text(&inner, sym->type->flags & JF_T_VARIADIC ? ", ...)" : ")");
+    if (inner.failed)
+        out->failed = true;
+    else
+        jf_type_print(sym->type->to, inner.p, 0, out, NULL);
+    jf_buf_free(&inner);
+    size_t n = library ? strlen(library) : 0;
+    bool is_lib = n > 4 && strcmp(library + n - 4, ".lib") == 0;
+    jf_buf_text(out, ";");
+    if (library)
+        jf_buf_printf(out, "\n\nCFFI C function from %s%s", library,
+                      is_lib ? "" : ".lib");
+}
+
+char *jpy_signature(const State *st, const jf_Symbol *sym, const char *library,
+                    const char **doc)
 {
     jf_Buf out = JF_BUF_INIT;
     jf_buf_put(&out, sym->name, strlen(sym->name) + 1);
     size_t at = out.n;
-    python_line(sym, &out);
-    c_line(sym, &out);
-    if (library)
-        jf_buf_printf(&out, "\n\nC function of library %s", library);
+    if (st->cffi) {
+        cffi_lines(sym, library, &out);
+    } else {
+        python_line(sym, &out);
+        c_line(sym, &out);
+        if (library)
+            jf_buf_printf(&out, "\n\nC function of library %s", library);
+    }
     if (out.failed) {
         jf_buf_free(&out);
         return NULL;
@@ -95,8 +123,8 @@ char *jpy_signature(const jf_Symbol *sym, const char *library, const char **doc)
 size_t jpy_signature_param(const char *doc, uint32_t i, const char **name)
 {
     const char *s = strchr(doc, '(');
-    if (!s)
-        return 0;
+    if (!s || !strstr(doc, ")\n--\n"))
+        return 0; /* no such line in cffi's flavour */
     for (s++; i; i--) {
         s = strchr(s, ',');
         if (!s)
