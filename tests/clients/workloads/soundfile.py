@@ -52,7 +52,8 @@ def work(say, scratch):
         try:
             wrong()
         except Exception as e:
-            say("error", "%s: %s" % (type(e).__name__, re.sub("0x[0-9a-f]+", "0x", str(e).replace(scratch, ""))))
+            text = re.sub("0x[0-9a-f]+", "0x", str(e).replace(scratch, ""))
+            say("error", "%s: %s" % (type(e).__name__, text))
     for i in range(100):
         memory.seek(0)
         with sf.SoundFile(memory) as f:
