@@ -12,14 +12,38 @@
 
 #include <string.h>
 
-#include "python/ffi.h"
+#include "python/cffi/stock.h"
 
 /* --- an FFI over texts ------------------------------------------------------------------ */
+
+static bool is_ffi(State *st, PyObject *o)
+{
+    return PyObject_TypeCheck(o, st->ffi_type) ||
+           (st->cffi && jpy_is_compiled_ffi(st, o));
+}
+
+static FFIObject *new_ffi(State *st)
+{
+    if (st->cffi)
+        return jpy_compiled_ffi(st);
+    return (FFIObject *)PyObject_CallNoArgs((PyObject *)st->ffi_type);
+}
+
+static int take_in(FFIObject *ffi, FFIObject *other)
+{
+    jf_Diag d = JF_DIAG_INIT;
+    if (PyList_Append(ffi->included, (PyObject *)other) < 0)
+        return -1;
+    if (jf_scope_include(ffi->scope, other->scope, &d) == JF_OK)
+        return 0;
+    jpy_raise_status(ffi->st, &d);
+    return -1;
+}
 
 /* A new FFI that knows what `names` (a sequence of str) declare. */
 static FFIObject *ffi_with(State *st, PyObject *names, uint8_t gil)
 {
-    FFIObject *ffi = (FFIObject *)PyObject_CallNoArgs((PyObject *)st->ffi_type);
+    FFIObject *ffi = new_ffi(st);
     PyObject *list =
         ffi ? PySequence_Fast(names, "includes: not a sequence") : NULL;
     Py_ssize_t n = list ? PySequence_Fast_GET_SIZE(list) : 0, i = 0;
@@ -27,18 +51,17 @@ static FFIObject *ffi_with(State *st, PyObject *names, uint8_t gil)
         PyObject *name = PySequence_Fast_GET_ITEM(list, i);
         PyObject *module = PyImport_Import(name);
         PyObject *other = module ? PyObject_GetAttrString(module, "ffi") : NULL;
-        PyObject *ok = NULL;
-        if (other && !PyObject_TypeCheck(other, st->ffi_type))
+        int bad = -1;
+        if (other && !is_ffi(st, other))
             PyErr_Format(
                 PyExc_ImportError,
                 "included module '%S': its 'ffi' is a %.200s and no %.200s", name,
-                Py_TYPE(other)->tp_name, st->ffi_type->tp_name);
+                Py_TYPE(other)->tp_name, Py_TYPE(ffi)->tp_name);
         else if (other)
-            ok = jpy_ffi_include((PyObject *)ffi, other);
+            bad = take_in(ffi, (FFIObject *)other);
         Py_XDECREF(module);
         Py_XDECREF(other);
-        Py_XDECREF(ok);
-        if (!ok)
+        if (bad)
             break;
     }
     Py_XDECREF(list);
@@ -95,6 +118,15 @@ static ModGen *gen_for(const jiffi_module *m)
     all = g;
     jpy_modgen_oracle(g);
     return g;
+}
+
+const char *jpy_modgen_owner(const jiffi_extern_python *x)
+{
+    for (ModGen *g = all; g; g = g->next)
+        for (unsigned i = 0; g->st && i < g->m->n_symbols; i++)
+            if (g->m->symbols[i].extern_python == x)
+                return g->m->name;
+    return "?";
 }
 
 void jpy_modgen_forget(State *st, bool gone)
@@ -194,6 +226,32 @@ static FFIObject *module_ffi(State *st, ModGen *g, PyObject *names)
     return ffi;
 }
 
+/* In cffi's flavour the Lib looks for included things itself. */
+static int give_libs(State *st, FFIObject *ffi, PyObject *libs)
+{
+    Stock *s = ffi->stock;
+    Py_ssize_t n = PyTuple_GET_SIZE(libs);
+    if (!st->cffi || !n)
+        return 0;
+    PyObject *own = PyTuple_New(n), *ffis = PyList_AsTuple(ffi->included);
+    for (Py_ssize_t i = 0; own && i < n; i++) {
+        PyObject *lib = PyTuple_GET_ITEM(libs, i);
+        PyTuple_SET_ITEM(own, i,
+                         Py_NewRef(jpy_is_cffi_lib(st, lib) ? lib : Py_None));
+    }
+    s->libs = own;
+    s->ffis = ffis;
+    return own && ffis ? 0 : -1;
+}
+
+static PyObject *make_lib(State *st, FFIObject *ffi, ModGen *g, PyObject *libs)
+{
+    if (give_libs(st, ffi, libs) < 0)
+        return NULL;
+    return st->cffi ? jpy_cffi_lib_new(ffi, &g->source)
+                    : jpy_lib_new(ffi, &g->source);
+}
+
 /* ffi, lib and what belongs to them; owned by st->modules. */
 static PyObject *make_entry(State *st, ModGen *g)
 {
@@ -201,7 +259,7 @@ static PyObject *make_entry(State *st, ModGen *g)
     FFIObject *ffi = names ? module_ffi(st, g, names) : NULL;
     PyObject *libs = ffi ? include_libs(names) : NULL;
     PyObject *externs = libs ? PyDict_New() : NULL;
-    PyObject *lib = externs ? jpy_lib_new(ffi, &g->source) : NULL;
+    PyObject *lib = externs ? make_lib(st, ffi, g, libs) : NULL;
     PyObject *entry = NULL;
     if (lib)
         entry = PyTuple_Pack(ENTRY_SIZE, (PyObject *)ffi, lib, libs, externs);
@@ -233,8 +291,8 @@ static ModGen *load(State *st, const jiffi_module *m, const char *name)
     }
     if (jpy_modgen_check(m) < 0)
         return NULL;
-    jf_Buf lib_name = JF_BUF_INIT;
-    jf_buf_printf(&lib_name, "%s.lib", name);
+    jf_Buf lib_name = JF_BUF_INIT; /* cffi's Lib has the module's name */
+    jf_buf_printf(&lib_name, "%s%s", name, st->cffi ? "" : ".lib");
     if (lib_name.failed) {
         jf_buf_free(&lib_name);
         return (ModGen *)PyErr_NoMemory();

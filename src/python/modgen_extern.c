@@ -21,9 +21,9 @@ static void nobody(void *ctx)
 {
     Call *c = ctx;
     fprintf(stderr,
-            "extern \"Python\": function %s() called, but no code was attached to "
-            "it yet with @ffi.def_extern().  Returning 0.\n",
-            c->x->name ? c->x->name : "?");
+            "extern \"Python\": function %s.%s() called, but no code was attached "
+            "to it yet with @ffi.def_extern().  Returning 0.\n",
+            jpy_modgen_owner(c->x), c->x->name ? c->x->name : "?");
     memset(c->cells, 0, c->x->result_size);
 }
 

@@ -270,7 +270,7 @@ static PyObject *wrap_apply(PyObject *self, PyObject *const *args, Py_ssize_t n)
 
 /* --- extern "Python" ------------------------------------------------------------------ */
 
-static jiffi_extern_python x_twice = {"sample.twice", sizeof(int), NULL, NULL};
+static jiffi_extern_python x_twice = {"twice", sizeof(int), NULL, NULL};
 static int twice(int a)
 {
     unsigned long long cells[1];
@@ -279,7 +279,7 @@ static int twice(int a)
     memcpy(&a, cells, sizeof a);
     return a;
 }
-static jiffi_extern_python x_shift = {"sample.shift", sizeof(point), NULL, NULL};
+static jiffi_extern_python x_shift = {"shift", sizeof(point), NULL, NULL};
 static point shift(point p, char c, double d, long double e)
 {
     unsigned long long cells[4];
@@ -293,7 +293,7 @@ static point shift(point p, char c, double d, long double e)
     memcpy(&p, cells, sizeof p);
     return p;
 }
-static jiffi_extern_python x_note = {"sample.note", 0, NULL, NULL};
+static jiffi_extern_python x_note = {"note", 0, NULL, NULL};
 static void note(const char *s)
 {
     unsigned long long cells[1];
