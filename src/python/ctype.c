@@ -241,6 +241,15 @@ static bool sizeless(const jf_Type *t)
     }
 }
 
+/* Of a compiled module: then a contradiction is one between its declarations and
+ * what the C compiler has found. */
+static bool is_compiled(const jf_Type *t)
+{
+    while (t->kind == JF_ARRAY)
+        t = t->to;
+    return t->group && t->group->oracle;
+}
+
 static int layout_type(State *st, jf_Type *t)
 {
     jf_Diag d = JF_DIAG_INIT;
@@ -252,6 +261,8 @@ static int layout_type(State *st, jf_Type *t)
         return 0;
     if (d.status == JF_UNSUPPORTED)
         jpy_raise(st->verification_missing, &d);
+    else if (d.status == JF_SEMANTIC && is_compiled(t))
+        jpy_raise(st->ffi_error, &d);
     else if (d.status == JF_INCOMPLETE || d.status == JF_SEMANTIC)
         jpy_raise(PyExc_TypeError, &d);
     else

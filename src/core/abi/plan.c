@@ -93,6 +93,39 @@ static void note_scalar(const jf_Plan *p, const jf_Type *t, jf_PlanValue *v)
     (void)p;
 }
 
+/* Is there a record in it whose layout a compiler gave, other than declared? Then
+ * members may be there that nobody has declared. */
+static const jf_Type *find_custom(const jf_Type *t)
+{
+    while (t->kind == JF_ARRAY)
+        t = t->to;
+    if (!jf_is_record(t) || t->u.rec->flags & JF_R_CUSTOM)
+        return jf_is_record(t) ? t : NULL;
+    for (uint32_t i = 0; i < t->u.rec->n_fields; i++) {
+        const jf_Type *inner = find_custom(t->u.rec->fields[i].type);
+        if (inner)
+            return inner;
+    }
+    return NULL;
+}
+
+static jf_Status refuse_custom(const jf_Type *t, jf_Diag *d)
+{
+    jf_Buf b = JF_BUF_INIT;
+    jf_type_print(t, "", 0, &b, NULL);
+    jf_Status st =
+        b.failed
+            ? jf_diag_set(d, JF_NOMEM, "out of memory")
+            : jf_diag_set(d, JF_UNSUPPORTED,
+                          "'%s' cannot be passed by value here: it is declared "
+                          "with '...', and how it travels may depend on members "
+                          "that are not declared; a function of a compiled "
+                          "module can take it",
+                          b.p);
+    jf_buf_free(&b);
+    return st;
+}
+
 /* The type a parameter has in the call: va_list is an array on SysV x86-64, so
  * that its address travels (C11 6.7.6.3p7). */
 static jf_Status ready(const jf_Target *target, jf_Type *t, jf_Diag *d)
@@ -101,7 +134,8 @@ static jf_Status ready(const jf_Target *target, jf_Type *t, jf_Diag *d)
     if (st == JF_OK && t->size > INT32_MAX)
         return jf_diag_set(d, JF_UNSUPPORTED,
                            "a value of more than 2^31-1 bytes cannot be passed");
-    return st;
+    const jf_Type *custom = st == JF_OK ? find_custom(t) : NULL;
+    return custom ? refuse_custom(custom, d) : st;
 }
 
 static jf_Status make_result(const jf_Convention *c, jf_PlanMaker *m,
