@@ -372,7 +372,8 @@ int jpy_ffi_declare(FFIObject *ffi, const char *text)
 PyObject *jpy_ffi_include(PyObject *self, PyObject *arg)
 {
     FFIObject *ffi = (FFIObject *)self;
-    if (!PyObject_TypeCheck(arg, ffi->st->ffi_type)) {
+    if (!PyObject_TypeCheck(arg, ffi->stock ? ffi->st->cffi_ffi_type
+                                             : ffi->st->ffi_type)) {
         PyErr_Format(PyExc_TypeError,
                      "ffi.include() expects an argument that is also of type "
                      "jiffi.FFI, not '%.200s'",

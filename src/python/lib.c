@@ -12,6 +12,7 @@
  * some gets the class State.lib_type, which reads and writes memory.
  */
 #include "python/call.h"
+#include "python/cffi/stock.h"
 
 #include <string.h>
 
@@ -417,7 +418,7 @@ PyObject *jpy_lib_module(FFIObject *ffi, LibSource *src)
 
 PyObject *jpy_lib_new(FFIObject *ffi, LibSource *src)
 {
-    return jpy_lib_module(ffi, src);
+    return ffi->stock ? jpy_cffi_lib_new(ffi, src) : jpy_lib_module(ffi, src);
 }
 
 int jpy_is_lib(State *st, PyObject *o)
