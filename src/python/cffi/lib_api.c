@@ -99,23 +99,57 @@ static PyType_Spec glob_spec = {
 
 /* --- what a library has ------------------------------------------------------------- */
 
+/* What a library that was opened lacks is told in other words, and as ffi.error. */
+void jpy_cffi_lib_missing(LibObject *lib, const char *symbol)
+{
+    if (!PyErr_ExceptionMatches(PyExc_AttributeError) || !lib->handle->src ||
+        !lib->handle->src->close)
+        return;
+    PyObject *e = jpy_exception_take(), *text = e ? PyObject_Str(e) : NULL;
+    const char *why = text ? PyUnicode_AsUTF8(text) : NULL;
+    why = why ? strstr(why, "': ") : NULL; /* after the library's name */
+    PyErr_Clear();
+    PyErr_Format(lib->ffi->st->ffi_error, "symbol '%s' not found in library '%U'%s",
+                 symbol, lib->name, why ? why + 1 : "");
+    Py_XDECREF(text);
+    Py_XDECREF(e);
+}
+
+/* A variable, or a constant that is one in the library that was opened. */
+static PyObject *variable(LibObject *lib, const jf_Symbol *declared, PyObject *name)
+{
+    LibSource *src = lib->handle->src;
+    State *st = lib->ffi->st;
+    jf_Symbol sym = *declared;
+    bool is_constant = src->close && sym.flags & JF_S_STATIC;
+    sym.flags &= (uint16_t)~JF_S_STATIC;
+    void *p = src->address(src, lib->ffi, &sym);
+    CTypeObject *ct = p ? jpy_ctype(st, sym.type) : NULL;
+    PyObject *o = NULL, *keeper = (PyObject *)lib->handle;
+    if (ct && is_constant)
+        o = jpy_layout(ct) == 0 ? jpy_to_object(ct, p, keeper) : NULL;
+    else if (ct)
+        o = jpy_glob_new(st, name, ct, p, NULL, keeper);
+    Py_XDECREF((PyObject *)ct);
+    return o;
+}
+
 static PyObject *from_symbol(LibObject *lib, const jf_Symbol *sym, PyObject *name)
 {
     LibSource *src = lib->handle->src;
+    PyObject *o;
     if (!src)
         return PyErr_Format(lib->ffi->st->ffi_error, "library '%U' has been closed",
                             lib->name);
     if (sym->kind == JF_SYM_FUNCTION)
-        return src->function(src, lib->ffi, sym);
-    if (sym->kind != JF_SYM_VARIABLE ||
-        (src->is_constant && src->is_constant(src, sym)))
-        return src->constant(src, lib->ffi, sym);
-    void *p = src->address(src, lib->ffi, sym);
-    CTypeObject *ct = p ? jpy_ctype(lib->ffi->st, sym->type) : NULL;
-    PyObject *o =
-        ct ? jpy_glob_new(lib->ffi->st, name, ct, p, NULL, (PyObject *)lib->handle)
-           : NULL;
-    Py_XDECREF((PyObject *)ct);
+        o = src->function(src, lib->ffi, sym);
+    else if (sym->kind != JF_SYM_VARIABLE ||
+             (src->is_constant && src->is_constant(src, sym)))
+        o = src->constant(src, lib->ffi, sym);
+    else
+        o = variable(lib, sym, name);
+    if (!o)
+        jpy_cffi_lib_missing(lib, sym->name);
     return o;
 }
 

@@ -123,17 +123,9 @@ static void *opened_address(LibObject *lib, const StockGlobal *g, jf_SymKind kin
     jf_Symbol sym = {.name = g->name, .link = g->name, .type = type};
     sym.kind = (uint8_t)kind;
     void *p = src->address(src, lib->ffi, &sym);
-    if (p || !PyErr_ExceptionMatches(PyExc_AttributeError))
-        return p;
-    PyObject *e = jpy_exception_take(), *text = e ? PyObject_Str(e) : NULL;
-    const char *why = text ? PyUnicode_AsUTF8(text) : NULL;
-    why = why ? strstr(why, "': ") : NULL; /* after the library's name */
-    PyErr_Clear();
-    PyErr_Format(st->ffi_error, "symbol '%s' not found in library '%U'%s", g->name,
-                 lib->name, why ? why + 1 : "");
-    Py_XDECREF(text);
-    Py_XDECREF(e);
-    return NULL;
+    if (!p)
+        jpy_cffi_lib_missing(lib, g->name);
+    return p;
 }
 
 static PyObject *opened_function(LibObject *lib, const StockGlobal *g)

@@ -7,7 +7,8 @@
  *   context.c         the tables are checked, once, before anything reads them
  *   context_type.c    type words to types, at first need
  *   context_record.c  structs and unions: their members, at first need
- *   context_parse.c   type strings, in the grammar of compiled FFIs
+ *   context_words.c   type strings of compiled FFIs: words
+ *   context_parse.c   ... declarators
  *   context_load.c    the module: ffi, lib, includes
  *   context_py.c      FFI(...) of the modules that are Python text
  *   ffi_compiled.c    the class _cffi_backend.FFI
@@ -245,6 +246,8 @@ bool jpy_is_cffi_lib(State *st, PyObject *o);
 PyObject *jpy_cffi_lib_new(FFIObject *ffi, LibSource *src);
 PyObject *jpy_cffi_lib_addressof(State *st, PyObject *lib, PyObject *name);
 int jpy_cffi_lib_close(PyObject *lib);
+/* Rewords the AttributeError for a symbol that an opened library lacks. */
+void jpy_cffi_lib_missing(LibObject *lib, const char *symbol);
 int jpy_init_cffi_lib(State *st, PyObject *module);
 /* Steals nothing. */
 PyObject *jpy_glob_new(State *st, PyObject *name, CTypeObject *ct, void *address,
