@@ -8,6 +8,7 @@ The same text compiles as C11 and as C++17, without a warning.
 """
 
 import os
+import re
 
 from . import embedding, tables, wrappers
 from .source import backend_of, embedding_of
@@ -85,13 +86,17 @@ static void jiffi_call_python(jiffi_extern_python *x, void *cells)
 
 """
 
-# Headers may have what these warn of: packed structs, classes with bases.
+# Headers may have what these warn of: packed structs, classes with bases. But a
+# declared function that nothing above declares is a mistake, not an `int f()`.
 _QUIET = """\
 #if defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 9)
 #pragma GCC diagnostic ignored "-Waddress-of-packed-member"
 #endif
 #if defined(__cplusplus) && defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Winvalid-offsetof"
+#endif
+#if !defined(__cplusplus) && defined(__GNUC__)
+#pragma GCC diagnostic error "-Wimplicit-function-declaration"
 #endif
 
 """
@@ -260,6 +265,23 @@ class CWriter:
         if self.startup is not None:
             parts.append(embedding.end(backend))
         return "".join(parts)
+
+
+def in_source(message, c_file, text):
+    """A compiler's message with places in the user's source by its own lines, not by
+    those of the generated file `c_file`, whose content is `text`."""
+    head, _, rest = text.partition(_RULE)
+    first = head.count("\n") + 2  # the rule, and an empty line
+    last = first + rest.partition(_RULE)[0].count("\n")
+
+    def place(match):
+        line = int(match.group(1)) - first
+        if not 0 < line <= last - first:
+            return match.group(0)
+        return "<source>:%d" % line
+
+    return re.sub(r"(?:[^\s:]*[/\\])?%s:(\d+)" % re.escape(os.path.basename(c_file)),
+                  place, message)
 
 
 def c_source(ffi, module_name, source, limited_api=False, where=None, c_file=None):
