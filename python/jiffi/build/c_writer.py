@@ -8,7 +8,6 @@ The same text compiles as C11 and as C++17, without a warning.
 """
 
 import os
-import re
 
 from . import embedding, tables, wrappers
 from .source import backend_of, embedding_of
@@ -94,6 +93,8 @@ _QUIET = """\
 #endif
 #if defined(__cplusplus) && defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Winvalid-offsetof"
+#elif defined(__GNUC__)
+#pragma GCC diagnostic error "-Wimplicit-function-declaration"
 #endif
 #if !defined(__cplusplus) && defined(__GNUC__)
 #pragma GCC diagnostic error "-Wimplicit-function-declaration"
@@ -265,23 +266,6 @@ class CWriter:
         if self.startup is not None:
             parts.append(embedding.end(backend))
         return "".join(parts)
-
-
-def in_source(message, c_file, text):
-    """A compiler's message with places in the user's source by its own lines, not by
-    those of the generated file `c_file`, whose content is `text`."""
-    head, _, rest = text.partition(_RULE)
-    first = head.count("\n") + 2  # the rule, and an empty line
-    last = first + rest.partition(_RULE)[0].count("\n")
-
-    def place(match):
-        line = int(match.group(1)) - first
-        if not 0 < line <= last - first:
-            return match.group(0)
-        return "<source>:%d" % line
-
-    return re.sub(r"(?:[^\s:]*[/\\])?%s:(\d+)" % re.escape(os.path.basename(c_file)),
-                  place, message)
 
 
 def c_source(ffi, module_name, source, limited_api=False, where=None, c_file=None):

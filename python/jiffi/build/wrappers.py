@@ -278,7 +278,16 @@ def extern_python(symbol, exported):
 # --- variables and constants --------------------------------------------------------------
 
 
+def is_const(t):
+    """Whether the thing itself cannot be written to (not what it points to)."""
+    return t["kind"] != "array" and unqualified(t)["c"].count("const") < t[
+        "c"].count("const")
+
+
 def variable(symbol):
+    """What is const is a constant, as in cffi: it may be a macro in the header."""
+    if is_const(symbol["type"]):
+        return constant(symbol)
     name, t = symbol["name"], symbol["type"]
     if t["kind"] == "array":  # lengths may be open; the items' type is checked
         check = None
