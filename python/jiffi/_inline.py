@@ -59,6 +59,18 @@ def _identity(program):
     return program, None, None
 
 
+def _content(kwds):
+    """Hashes of the files that the keywords name. One that cannot be read is the
+    compiler's to complain of."""
+    for keyword in ("sources", "depends", "extra_objects"):
+        for path in kwds.get(keyword) or ():
+            try:
+                with open(path, "rb") as f:
+                    yield blake2b(f.read(), digest_size=16).digest()
+            except OSError:
+                yield None
+
+
 def _own_identity():
     st = os.stat(_jiffi.__file__)
     return __version__, st.st_size, st.st_mtime_ns
@@ -68,7 +80,7 @@ def _key(ffi, source, extension, kwds):
     """The name of the entry."""
     words = _compiler_words(kwds, extension)
     parts = (
-        source, extension, sorted(kwds.items()), ffi._texts(),
+        source, extension, sorted(kwds.items()), list(_content(kwds)), ffi._texts(),
         [getattr(other, "_assigned_source", ("?",))[0] for other in ffi._included()],
         words, _identity(words[0]),
         [os.environ.get(name) for name in ("CFLAGS", "CPPFLAGS", "LDFLAGS",

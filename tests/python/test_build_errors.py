@@ -346,3 +346,25 @@ def test_damaged_cache_file(tmp_path, damage):
     damage(made)
     assert say() == "7\n"
     assert say() == "7\n"
+
+
+def test_changed_files_are_not_stale(tmp_path):
+    """Files that the keywords name count by their content."""
+    header, source = tmp_path / "number.h", tmp_path / "number.c"
+
+    def number():
+        ffi = FFI()
+        ffi.cdef("int number(void);")
+        return ffi.inline('#include "number.h"\nint other(void);\n'
+                          "static int number(void) { return NUMBER + other(); }",
+                          sources=[str(source)], depends=[str(header)],
+                          include_dirs=[str(tmp_path)], **QUICK).number()
+
+    header.write_text("#define NUMBER 1\n")
+    source.write_text("int other(void) { return 10; }\n")
+    assert number() == 11
+    header.write_text("#define NUMBER 2\n")
+    assert number() == 12
+    source.write_text("int other(void) { return 20; }\n")
+    assert number() == 22
+    assert number() == 22

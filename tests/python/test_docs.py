@@ -20,7 +20,11 @@ def blocks(page):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_examples(page, capfd):
+def test_examples(page, capfd, tmp_path, monkeypatch):
+    # Where compile() puts modules, and import finds them.
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("JIFFI_CACHE", str(tmp_path / "cache"))
     names = {"jiffi": jiffi, "errno": errno}
     found = list(blocks(page))
     assert found, "no example on " + page
