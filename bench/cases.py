@@ -107,6 +107,17 @@ def cffi_names(names, ffi):
     return names
 
 
+def peer_jiffi_api(gil):
+    module = build.jiffi_api(gil)
+    ffi = module.ffi
+    names = functions(common(), module.lib)
+    names.update(ffi=ffi, new=ffi.new, p=ffi.new("struct point *", [3, -4]),
+                 s=ffi.new("struct pair *", [1.5, 2.5])[0], items=ffi.new("int[10]"))
+    ffi.def_extern("py_callback")(python_callback)
+    names["cb"] = module.lib.py_callback
+    return names
+
+
 def peer_cffi_api():
     module = build.cffi_api()
     names = cffi_names(functions(common(), module.lib), module.ffi)
@@ -176,6 +187,9 @@ PEERS = [
     # name, what it is, how to get it
     ("jiffi", "jiffi, GIL kept", lambda: peer_jiffi("hold")),
     ("jiffi_release", "jiffi, GIL released", lambda: peer_jiffi("release")),
+    ("jiffi_api", "jiffi, compiled, GIL kept", lambda: peer_jiffi_api("hold")),
+    ("jiffi_api_release", "jiffi, compiled, GIL released",
+     lambda: peer_jiffi_api("release")),
     ("ext", "hand-written extension", lambda: module_peer(build.ext())),
     ("ext_nogil", "the same, GIL released", lambda: module_peer(build.ext(), "_nogil")),
     ("cffi_api", "cffi, API mode", peer_cffi_api),

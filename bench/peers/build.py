@@ -141,3 +141,17 @@ def cffi_api():
     if not fresh(os.path.join(OUT, "peer_cffi" + SUFFIX), __file__):
         builder.emit_c_code(c_file)
     return extension("peer_cffi", c_file, flags=["-w"])
+
+
+def jiffi_api(gil):
+    import jiffi
+    if not hasattr(jiffi.FFI, "emit_c_code"):
+        raise Missing("this jiffi makes no modules")
+    callee()
+    name = "peer_jiffi_" + gil
+    builder = jiffi.FFI(gil=gil)
+    builder.cdef(CDEF + 'extern "Python" int py_callback(int, int);')
+    builder.set_source(name, '#include "callee.h"')
+    c_file = os.path.join(OUT, name + ".c")
+    builder.emit_c_code(c_file)  # leaves a file alone that it would not change
+    return extension(name, c_file)
