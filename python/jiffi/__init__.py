@@ -22,6 +22,19 @@ from ._jiffi import (
     features,
 )
 
+
+def inline(cdef, source, **kwds):
+    """Declare `cdef` and compile `source`: FFI.inline() for a library whose types
+    nobody asks for. Returns the library; the keywords are those of FFI.inline().
+
+        lib = jiffi.inline("int add(int, int);",
+                           "int add(int a, int b) { return a + b; }")
+    """
+    ffi = FFI()
+    ffi.cdef(cdef)
+    return ffi.inline(source, **kwds)
+
+
 __all__ = [
     "FFI",
     "CDefError",
@@ -31,6 +44,7 @@ __all__ = [
     "VerificationError",
     "VerificationMissing",
     "features",
+    "inline",
 ]
 
 __version__ = "0.1.0"

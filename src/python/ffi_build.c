@@ -133,6 +133,8 @@ PyObject *jpy_ffi__adopt(PyObject *self, PyObject *arg)
     jf_Scope *fresh = jf_scope_new(ffi->st->universe);
     if (!fresh)
         return PyErr_NoMemory();
+    if (ffi->st->cffi)
+        jf_scope_be_strict(fresh);
     jf_Diag d = JF_DIAG_INIT;
     if (jf_scope_include(fresh, other->scope, &d) != JF_OK) {
         jf_scope_free(fresh);
@@ -146,6 +148,7 @@ PyObject *jpy_ffi__adopt(PyObject *self, PyObject *arg)
     if (change_scope(ffi, fresh) < 0)
         return NULL;
     PyDict_Clear(ffi->types);
+    ffi->oracle = other->oracle; /* def_extern() goes by it */
     if (ffi->texts &&
         PyList_SetSlice(ffi->texts, 0, PyList_GET_SIZE(ffi->texts), NULL) < 0)
         return NULL;

@@ -146,24 +146,33 @@ def init_function(module_name):
     return "PyInitU_" + encoded.replace("-", "_")
 
 
-def _included_modules(ffi, error):
-    names = []
-    for other in included_of(ffi):
+def included_modules(ffi):
+    """What ffi.include() was given: a list of (module name, is it a C module).
+
+    An FFI without declarations of its own, as inline() leaves it, stands for what
+    it includes.
+    """
+    modules = []
+    for other in ffi._included():
         try:
             name, source = other._assigned_source[:2]
         except AttributeError:
-            raise error("ffi object %r includes %r, but the latter has not been "
-                        "prepared with set_source()" % (ffi, other)) from None
-        if source is None:
-            raise error("not implemented yet: ffi.include() of a Python-based ffi "
-                        "inside a C-based ffi")
-        names.append(name)
-    return names
+            if other._texts()[0] or not other._included():
+                raise backend_of(ffi).VerificationError(
+                    "ffi object %r includes %r, but the latter has not been prepared "
+                    "with set_source()" % (ffi, other)) from None
+            modules += included_modules(other)
+        else:
+            modules.append((name, source is not None))
+    return modules
 
 
-def included_of(ffi):
-    """The FFIs given to ffi.include()."""
-    return list(ffi._included())
+def _included_names(ffi, error):
+    modules = included_modules(ffi)
+    if not all(is_c for _, is_c in modules):
+        raise error("not implemented yet: ffi.include() of a Python-based ffi inside "
+                    "a C-based ffi")
+    return [name for name, _ in modules]
 
 
 def _policy(symbol, declared):
@@ -224,7 +233,7 @@ class CWriter:
         more, facts["symbols"], facts["n_symbols"] = tables.symbols(rows)
         lines += more
         more, facts["includes"] = tables.includes(
-            _included_modules(self.ffi, self.errors.VerificationError))
+            _included_names(self.ffi, self.errors.VerificationError))
         return lines + more, facts
 
     def _source(self, before):

@@ -5,7 +5,7 @@ It carries what was declared as text, to be read again when it is imported (a fe
 microseconds per declaration), and leaves opening libraries to the program.
 """
 
-from .c_writer import included_of
+from .c_writer import included_modules
 from .source import backend_of, embedding_of
 from .tables import gil_number
 
@@ -35,7 +35,9 @@ def _refuse_open(declared, error):
             continue
         if symbol.get("python"):
             raise error("cannot use 'extern \"Python\"' in the ABI mode")
-        if "dots" in symbol["flags"] and symbol["kind"] in _DOTS:
+        opaque = symbol["kind"] == "typedef" and symbol["type"]["open"] in (
+            None, "type")
+        if "dots" in symbol["flags"] and symbol["kind"] in _DOTS and not opaque:
             raise error(_DOTS[symbol["kind"]] % symbol["name"])
     for record in declared["records"]:
         if record["partial"]:
@@ -47,19 +49,12 @@ def _refuse_open(declared, error):
                         "mode does not have" % enum["name"])
 
 
-def _included_modules(ffi, error):
-    names = []
-    for other in included_of(ffi):
-        try:
-            name, source = other._assigned_source[:2]
-        except AttributeError:
-            raise error("ffi object %r includes %r, but the latter has not been "
-                        "prepared with set_source()" % (ffi, other)) from None
-        if source is not None:
-            raise error("not implemented yet: ffi.include() of a C-based ffi inside "
-                        "a Python-based ffi")
-        names.append(name)
-    return names
+def _included_names(ffi, error):
+    modules = included_modules(ffi)
+    if any(is_c for _, is_c in modules):
+        raise error("not implemented yet: ffi.include() of a C-based ffi inside a "
+                    "Python-based ffi")
+    return tuple(name for name, _ in modules)
 
 
 def _quoted(text):
@@ -86,7 +81,7 @@ def python_source(ffi, module_name):
         lines.append("    (%s, %r, %d, %r, %d)," % (
             _quoted(text), bool(packed), pack or 0, bool(override), gil_number(gil)))
     lines.append("    ], includes=%r, gil=%d, abi=%d, generator=%r)" % (
-        _included_modules(ffi, backend.VerificationError),
+        _included_names(ffi, backend.VerificationError),
         gil_number(declared["gil"]), ABI, __version__))
     head = _HEAD.format(name=module_name, version=__version__,
                         package=backend.__name__)
