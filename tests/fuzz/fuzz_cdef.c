@@ -2,9 +2,92 @@
  *
  * Any bytes as declarations. A byte 1 parts the input into several texts for
  * one scope. A text that fails must leave the scope as it was; a scope that
- * goes must take all of its types along.
+ * goes must take all of its types along. Half of the texts come with an oracle
+ * whose answers are drawn by lot, as from a damaged module.
  */
 #include "fuzz.h"
+
+/* --- a hostile oracle ------------------------------------------------------------ */
+
+static uint64_t lot; /* what the answers to this text are drawn from */
+
+static uint64_t draw(const char *what, const char *name, const char *path,
+                     uint64_t more)
+{
+    uint64_t h = lot + more;
+    for (const char *c = what; *c; c++)
+        fuzz_mix(&h, (unsigned char)*c);
+    for (const char *c = name; *c; c++)
+        fuzz_mix(&h, (unsigned char)*c);
+    for (const char *c = path; *c; c++)
+        fuzz_mix(&h, (unsigned char)*c);
+    return h ^ h >> 32;
+}
+
+/* Mostly small and likely numbers, now and then the edges. */
+static uint64_t number(uint64_t h)
+{
+    static const uint64_t edges[] = {0,          1,          UINT64_MAX, INT64_MAX,
+                                     1ull << 63, UINT32_MAX, 1ull << 32, 3};
+    uint64_t v = h >> 8;
+    switch (h % 8) {
+    case 0:
+        return edges[v % JF_COUNT(edges)];
+    case 1:
+        return v;
+    case 2:
+        return v % 1000;
+    default:
+        return 1ull << v % 6;
+    }
+}
+
+static bool lot_record(void *ctx, const char *name, uint64_t *size, uint64_t *align)
+{
+    (void)ctx;
+    *size = number(draw("size", name, "", 0)) * 4;
+    *align = number(draw("align", name, "", 0));
+    return draw("record", name, "", 0) % 4;
+}
+
+static bool lot_member(void *ctx, const char *record, const char *path,
+                       uint64_t *offset, uint64_t *size)
+{
+    (void)ctx;
+    *offset = number(draw("offset", record, path, 0));
+    *size = draw("zero", record, path, 0) % 3
+                ? 0
+                : number(draw("size", record, path, 0));
+    return draw("member", record, path, 0) % 8;
+}
+
+static bool lot_length(void *ctx, const char *name, unsigned dim, uint64_t *length)
+{
+    (void)ctx;
+    *length = number(draw("n", name, "", dim));
+    return draw("length", name, "", dim) % 4;
+}
+
+static bool lot_type(void *ctx, const char *name, jf_GivenType *t)
+{
+    (void)ctx;
+    t->size = (uint32_t)number(draw("bytes", name, "", 0));
+    t->cls = "iuf?"[draw("cls", name, "", 0) % 4];
+    return draw("type", name, "", 0) % 4;
+}
+
+static bool lot_integer(void *ctx, const char *name, int64_t *bits, bool *negative)
+{
+    (void)ctx;
+    *bits = (int64_t)number(draw("value", name, "", 0));
+    *negative = draw("sign", name, "", 0) % 8 ? *bits < 0 : *bits >= 0;
+    return draw("integer", name, "", 0) % 4;
+}
+
+static const jf_Oracle hostile = {NULL,       lot_record, lot_member,
+                                  lot_length, lot_type,   lot_integer};
+
+/* --- texts ------------------------------------------------------------------------- */
 
 static const char known[] =
     "struct S; typedef struct S *P; struct T { P p; int n; };"
@@ -12,10 +95,15 @@ static const char known[] =
     "typedef struct S row[3]; extern struct V2 *v2[];";
 
 /* True: the scope has changed. */
-static bool one_text(jf_Scope *s, const char *text, size_t n, unsigned i)
+static bool one_text(jf_Scope *s, const char *text, size_t n, unsigned i,
+                     unsigned sum)
 {
-    jf_CdefOptions o = {"fuzz.h",       1,   i % 3 == 2, 0, i % 5 == 4,
-                        JF_GIL_DEFAULT, true};
+    jf_CdefOptions o = {.file = "fuzz.h",
+                        .line = 1,
+                        .override_ = i % 3 == 2,
+                        .packed = i % 5 == 4,
+                        .terminated = true,
+                        .oracle = sum % 2 ? &hostile : NULL};
     jf_Diag d = JF_DIAG_INIT;
     jf_Universe *u = fuzz_universe();
     uint32_t types = u->n_types;
@@ -46,11 +134,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (unsigned i = 0; at < end; i++) {
         const char *stop = memchr(at, 1, (size_t)(end - at));
         size_t n = (size_t)((stop ? stop : end) - at);
-        char *exact = malloc(n + tail ? n + tail : 1); /* reading past it is seen */
+        char *exact = malloc(n + tail + 1); /* reading past it is seen */
         MUST(exact);
         memcpy(exact, at, n);
         memcpy(exact + n, broken, tail);
-        changed |= one_text(s, exact, n + tail, i);
+        exact[n + tail] = 0;
+        lot = sum / 2;
+        changed |= one_text(s, exact, n + tail, i, sum / 8 + i);
         free(exact);
         at += n + 1;
     }

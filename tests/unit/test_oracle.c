@@ -358,6 +358,14 @@ static const RecordRow record_rows[] = {
      "record struct s 8 4\nmember struct s|a 0xffffffffffffffff 0\n"
      "member struct s|b 4 4",
      "struct s", JF_OK, 8, 4, "a int 0, b int 4, ", NULL, NULL},
+    {"typedef int v[...]; struct s { v a; char b; v c[2]; };",
+     "length v|0 3\nrecord struct s 40 4\nmember struct s|a 0 12\n"
+     "member struct s|b 12 1\nmember struct s|c 16 24",
+     "struct s", JF_OK, 40, 4, "a int[3] 0, b char 12, c int[2][3] 16, ", NULL,
+     NULL},
+    {"typedef int v[...]; struct s { v a; char b; v c[2]; ...; };", "", "struct s",
+     JF_UNSUPPORTED, 0, 0, NULL,
+     "'struct s' is declared with '...': only a C compiler knows its layout", NULL},
     /* what makes no sense */
     {"struct s { int a : 3; ...; };", "record struct s 8 4", "struct s",
      JF_UNSUPPORTED, 0, 0, NULL, "struct s: using both bitfields and '...;'", NULL},

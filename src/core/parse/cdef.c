@@ -99,7 +99,7 @@ static void declare_typedef(Parser *p, Specs *s, Decl *d, uint32_t line)
                       d->name->text, d->name->text);
     if (s->dots == DOTS_INT || s->dots == DOTS_FLOAT)
         open_number(p, s, d, &sym);
-    if (d->dots_array)
+    if (is_dots_array(d))
         sym.flags |= known_array(p, d, &sym);
     if (s->fresh && d->plain) {
         give_alias(p, s, d);
@@ -206,7 +206,7 @@ static void declare_variable(Parser *p, Specs *s, Decl *d, const char *link,
         jf_parse_fail(p, d->at, JF_SEMANTIC,
                       "cannot declare constants or variables with 'extern "
                       "\"Python\"'");
-    if (d->dots_array)
+    if (is_dots_array(d))
         sym.flags |= known_array(p, d, &sym);
     give_way(p, s, d);
     if (accept_tok(p, JF_TK_ASSIGN)) {

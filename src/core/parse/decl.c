@@ -177,6 +177,7 @@ static bool named_type(Parser *p, Specs *s)
         s->type = sym->s.type;
         s->quals |= sym->s.quals;
         s->align = sym->align;
+        s->dots_array = sym->s.flags & JF_S_DOTS;
         return true;
     }
     unsigned quals = 0;

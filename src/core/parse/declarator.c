@@ -350,7 +350,8 @@ static jf_Type *build_array(Parser *p, Decl *d, const Part *part, jf_Type *t,
     if (t->kind == JF_VOID)
         jf_parse_fail(p, part->at, JF_SEMANTIC, "'%s' would be an array of void",
                       spelled_name(d));
-    if (t->kind == JF_ARRAY && t->length == JF_UNKNOWN && !d->dots_array)
+    if (t->kind == JF_ARRAY && t->length == JF_UNKNOWN && !d->dots_array &&
+        !d->dots_below)
         jf_parse_fail(p, part->at, JF_SEMANTIC,
                       "only the first dimension of an array may be left open");
     if (t->size != JF_UNKNOWN && t->size && part->length != JF_UNKNOWN &&
@@ -401,6 +402,7 @@ static void build(Parser *p, Decl *d, jf_Type *t, unsigned quals, uint32_t first
 void jf_parse_declarator(Parser *p, Specs *s, unsigned how, Decl *d)
 {
     memset(d, 0, sizeof *d);
+    d->dots_below = s->dots_array;
     uint32_t first = p->n_parts;
     Attrs conv;
     d->at = p->tok.at;

@@ -193,7 +193,7 @@ void jf_parse_given_value(Parser *p, const char *name, jf_Symbol *sym)
         return;
     if (negative && bits >= 0)
         jf_parse_fail(
-            p, NULL, JF_SEMANTIC,
+            p, p->tok.at, JF_SEMANTIC,
             "the compiled module says '%s' is below zero, but gives it the "
             "value %lld",
             name, (long long)bits);

@@ -95,6 +95,7 @@ typedef struct Specs {
     unsigned storage;   /* JF_ST_* */
     uint32_t align;     /* a typedef's own alignment */
     uint8_t dots;       /* DOTS_* */
+    bool dots_array;    /* a typedef with [...] whose length is not known */
     bool defines;       /* struct S {...} or enum {...} stood here, or a tag */
     jf_Type *fresh;     /* tag-less record or enum defined here, or NULL */
     const char *at;     /* first byte, for messages */
@@ -125,11 +126,18 @@ typedef struct Decl {
     jf_Type *type;       /* borrowed: held by the parser */
     unsigned quals;      /* of the declared thing itself */
     bool dots_array;     /* [...] in it */
+    bool dots_below;     /* [...] in the typedef it is made of */
     bool plain;          /* no star, bracket or parameter list */
     const char **params; /* names of a function's parameters; scratch or NULL */
     uint32_t n_params;
     Attrs attrs;
 } Decl;
+
+/* Is it an array of open length, by itself or by the typedef of its items? */
+static inline bool is_dots_array(const Decl *d)
+{
+    return d->dots_array || (d->dots_below && d->type->kind == JF_ARRAY);
+}
 
 /* A macro that waits. While it does, the name's `sub` is its number + 1. */
 typedef struct Pending {

@@ -164,7 +164,7 @@ static void one_member(Parser *p, Body *b, Specs *s)
         jf_parse_attrs(p, &d.attrs);
     }
     check_member(p, b, &d);
-    if (d.dots_array)
+    if (is_dots_array(&d))
         b->flags |= JF_R_DOTS_ARRAY | JF_R_PARTIAL;
     if (d.name)
         belongs_to(s->fresh, d.type, b->rec, d.name->text);
@@ -174,7 +174,7 @@ static void one_member(Parser *p, Body *b, Specs *s)
     f->name = d.name ? d.name->text : NULL;
     f->bits = bits;
     f->quals = (uint8_t)d.quals;
-    f->dots = d.dots_array;
+    f->dots = is_dots_array(&d);
     f->packed = s->attrs.packed || d.attrs.packed;
     f->align = s->attrs.align > d.attrs.align ? s->attrs.align : d.attrs.align;
     if (d.plain && s->align && !f->align) {
