@@ -113,30 +113,31 @@ def _paths(entry):
 def _check_text(path):
     with open(path, "rb") as f:
         data = f.read()
-    return "%d %s\n" % (len(data), blake2b(data, digest_size=16).hexdigest())
+    return b"%d %s\n" % (len(data), blake2b(data, digest_size=16).hexdigest().encode())
 
 
 def _whole(entry):
     """Is there an entry, and is it what was written?"""
     path, check = _paths(entry)
     try:
-        with open(check, encoding="ascii") as f:
+        with open(check, "rb") as f:
             return f.read() == _check_text(path)
-    except (OSError, ValueError):
+    except OSError:
         return False
 
 
 def _load(name, path):
     """A fresh module from an extension's file."""
-    from importlib.machinery import ExtensionFileLoader, ModuleSpec
-
     if path in _loaded:
         # The same file again would be the same static tables, which belong to
         # the FFI that was first.
         return _load_copy(name, path)
     _loaded[path] = True
-    loader = ExtensionFileLoader(name, path)
-    spec = ModuleSpec(name, loader, origin=path)
+    # As our own extension was loaded: importlib.machinery takes longer to import
+    # than the module to load.
+    own = _jiffi.__spec__
+    loader = type(own.loader)(name, path)
+    spec = type(own)(name, loader, origin=path)
     module = loader.create_module(spec)
     module.__spec__ = spec
     module.__file__ = path
@@ -220,7 +221,7 @@ def _build(ffi, name, source, extension, kwds, directory, where):
         direct.build(sources, path, kwds)
     except direct.Failure as e:
         raise build.source.backend_of(ffi).VerificationError(str(e)) from None
-    with open(check, "w", encoding="ascii") as f:
+    with open(check, "wb") as f:
         f.write(_check_text(path))
 
 

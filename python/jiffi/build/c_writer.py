@@ -85,8 +85,7 @@ static void jiffi_call_python(jiffi_extern_python *x, void *cells)
 
 """
 
-# Headers may have what these warn of: packed structs, classes with bases. But a
-# declared function that nothing above declares is a mistake, not an `int f()`.
+# Headers may have what these warn of: packed structs, classes with bases.
 _QUIET = """\
 #if defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 9)
 #pragma GCC diagnostic ignored "-Waddress-of-packed-member"
@@ -96,8 +95,16 @@ _QUIET = """\
 #elif defined(__GNUC__)
 #pragma GCC diagnostic error "-Wimplicit-function-declaration"
 #endif
+
+"""
+
+# What contradicts the header, or is not in it, is refused by newer compilers; older
+# ones are told to. Programs written for cffi may count on their being told nothing.
+_STRICT = """\
 #if !defined(__cplusplus) && defined(__GNUC__)
 #pragma GCC diagnostic error "-Wimplicit-function-declaration"
+#pragma GCC diagnostic error "-Wincompatible-pointer-types"
+#pragma GCC diagnostic error "-Wint-conversion"
 #endif
 
 """
@@ -268,6 +275,7 @@ class CWriter:
         parts += self._source("".join(parts))
         parts += [
             _RULE, "\n", _QUIET,
+            _STRICT if self.errors.__name__ == "jiffi._jiffi" else "",
             "\n".join(functions + table_lines), "\n",
             _MODULE.format(version=literal(__version__), backend=backend,
                            init=init_function(self.name),

@@ -284,12 +284,17 @@ def is_const(t):
         "c"].count("const")
 
 
+def _is_open(t):
+    """Is a length of this array left to the compiler?"""
+    return t["kind"] == "array" and (t["length"] is None or _is_open(t["to"]))
+
+
 def variable(symbol):
     """What is const is a constant, as in cffi: it may be a macro in the header."""
     if is_const(symbol["type"]):
         return constant(symbol)
     name, t = symbol["name"], symbol["type"]
-    if t["kind"] == "array":  # lengths may be open; the items' type is checked
+    if _is_open(t):  # the items' type is checked
         check = None
         if t["to"]["kind"] != "array":
             check = "%s = %s;" % (declare_pointer(t["to"], "p"), name)
