@@ -131,11 +131,36 @@ static bool fill_visit(void *ctx, const jf_Symbol *sym)
     return true;
 }
 
+static bool is_dunder(PyObject *name)
+{
+    Py_ssize_t n = PyUnicode_GET_LENGTH(name);
+    return n > 4 && PyUnicode_READ_CHAR(name, 0) == '_' &&
+           PyUnicode_READ_CHAR(name, 1) == '_' &&
+           PyUnicode_READ_CHAR(name, n - 1) == '_';
+}
+
+/* `from mod.lib import *` of a compiled module takes functions and constants: the
+ * value of a variable would be that of now. */
+static int set_all(PyObject *dict)
+{
+    PyObject *names = PyList_New(0), *name, *value;
+    Py_ssize_t at = 0;
+    int bad = names ? 0 : -1;
+    while (bad == 0 && PyDict_Next(dict, &at, &name, &value))
+        if (PyUnicode_Check(name) && !is_dunder(name))
+            bad = PyList_Append(names, name);
+    if (bad == 0)
+        bad = PyDict_SetItemString(dict, "__all__", names);
+    Py_XDECREF(names);
+    return bad;
+}
+
 static int fill(LibState *ls, PyObject *module)
 {
     Fill f = {ls, PyModule_GetDict(module), false, false};
     jf_scope_each(ls->ffi->scope, fill_visit, &f);
-    if (f.failed)
+    bool compiled = ls->handle->src && !ls->handle->src->close;
+    if (f.failed || (compiled && set_all(f.dict) < 0))
         return -1;
     ls->filled = 1;
     return f.missing ? 0 : PyDict_DelItemString(f.dict, "__getattr__");
@@ -181,6 +206,13 @@ static PyObject *lib_getattr(PyObject *self, PyObject *name)
         return NULL;
     }
     const jf_Symbol *sym = find_symbol(ls, name);
+    if (!sym && !ls->filled && h->src && !h->src->close &&
+        PyUnicode_CompareWithASCIIString(name, "__all__") == 0) {
+        if (fill(ls, module) < 0)
+            return NULL;
+        return Py_XNewRef(
+            PyDict_GetItemString(PyModule_GetDict(module), "__all__"));
+    }
     if (!sym)
         return undeclared(ls, name);
     if (!h->src)
@@ -243,14 +275,6 @@ static PyObject *vars_getattro(PyObject *self, PyObject *name)
     PyObject *p =
         ls->variables ? PyDict_GetItemWithError(ls->variables, name) : NULL;
     return p ? variable_read(p) : PyModule_Type.tp_getattro(self, name);
-}
-
-static bool is_dunder(PyObject *name)
-{
-    Py_ssize_t n = PyUnicode_GET_LENGTH(name);
-    return n > 4 && PyUnicode_READ_CHAR(name, 0) == '_' &&
-           PyUnicode_READ_CHAR(name, 1) == '_' &&
-           PyUnicode_READ_CHAR(name, n - 1) == '_';
 }
 
 static int vars_setattro(PyObject *self, PyObject *name, PyObject *value)

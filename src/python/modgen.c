@@ -49,6 +49,12 @@ static FFIObject *ffi_with(State *st, PyObject *names, uint8_t gil)
     Py_ssize_t n = list ? PySequence_Fast_GET_SIZE(list) : 0, i = 0;
     for (; i < n; i++) {
         PyObject *name = PySequence_Fast_GET_ITEM(list, i);
+        if (!PyUnicode_Check(name)) {
+            PyErr_Format(PyExc_TypeError,
+                         "an included module's name must be str, not %.200s",
+                         Py_TYPE(name)->tp_name);
+            break;
+        }
         PyObject *module = PyImport_Import(name);
         PyObject *other = module ? PyObject_GetAttrString(module, "ffi") : NULL;
         int bad = -1;

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * A module as the generator writes it, by hand: what test_module*.py import. The
- * macro SAMPLE_BREAK makes it wrong in one way.
+ * A module as the generator writes it, by hand: what test_module*.py import. Each
+ * macro SAMPLE_... makes it wrong, or different, in one way.
  */
 #define PY_SSIZE_T_CLEAN
 #include "module_abi.h"
 
-#include <math.h>
-#include <stdlib.h>
+#include <pthread.h>
 
-#ifndef BACKEND
-#define BACKEND "jiffi._jiffi"
+#ifndef SAMPLE_BACKEND
+#define SAMPLE_BACKEND "jiffi._jiffi"
 #endif
 
 /* --- the library ---------------------------------------------------------------- */
@@ -20,6 +19,15 @@ typedef struct point {
     short y;
     double z;
 } point;
+
+typedef struct partial {
+    char a[17];
+    double b;
+    long c;
+} partial;
+typedef short number;
+typedef int open_array[6];
+enum color { RED, GREEN = 12 };
 
 static int counter = 5;
 static double ratio = 0.5;
@@ -268,6 +276,23 @@ static PyObject *wrap_apply(PyObject *self, PyObject *const *args, Py_ssize_t n)
     return result;
 }
 
+static PyObject *wrap_twice_number(PyObject *self, PyObject *arg)
+{
+    unsigned long long bits;
+    if (jiffi_get_int(self, 0, arg, sizeof(number), (number)-1 <= 0, &bits) < 0)
+        return NULL;
+    return jiffi_from_signed((number)(2 * (number)bits));
+}
+static number twice_number(number n) { return (number)(2 * n); }
+static PyObject *wrap_own(PyObject *self, PyObject *arg)
+{
+    unsigned long long bits;
+    if (jiffi_get_int(self, 0, arg, sizeof(int), 1, &bits) < 0)
+        return NULL;
+    return jiffi_from_signed((int)bits + 1);
+}
+static int own(int a) { return a + 1; }
+
 /* --- extern "Python" ------------------------------------------------------------------ */
 
 static jiffi_extern_python x_twice = {"twice", sizeof(int), NULL, NULL};
@@ -311,6 +336,19 @@ static PyObject *wrap_call_twice(PyObject *self, PyObject *arg)
     jiffi_take(s);
     return jiffi_from_signed(result);
 }
+static void *thread_body(void *cell)
+{
+    *(int *)cell = twice(*(int *)cell);
+    return NULL;
+}
+static int twice_in_thread(int a)
+{
+    pthread_t t;
+    if (pthread_create(&t, NULL, thread_body, &a))
+        return -1;
+    pthread_join(t, NULL);
+    return a;
+}
 static double call_shift(int x) { point p = {x, 2, 3}; p = shift(p, 'c', 1.5, 2.5L); return p.x + p.y + p.z; }
 static void call_note(const char *s) { note(s); }
 
@@ -323,6 +361,8 @@ static void *address_table(void) { return &table; }
 static void value_half(void *out) { memcpy(out, &half, sizeof half); }
 static void value_greeting(void *out) { memcpy(out, &greeting, sizeof greeting); }
 static void value_origin(void *out) { memcpy(out, &origin, sizeof origin); }
+static int integer_RED(unsigned long long *bits) { *bits = RED; return 0; }
+static int integer_GREEN(unsigned long long *bits) { *bits = GREEN; return 0; }
 static int integer_SIZE(unsigned long long *bits) { *bits = 12; return 0; }
 static int integer_BELOW(unsigned long long *bits) { *bits = (unsigned long long)-3; return 1; }
 static int integer_TOP(unsigned long long *bits) { *bits = ~0ULL; return 0; }
@@ -342,23 +382,40 @@ static int integer_LIMIT(unsigned long long *bits) { *bits = 99; return 0; }
 #define EXTERN(v) JIFFI_EXTERN_PYTHON, {0}, 0, NULL, NULL, (void (*)(void))v, NULL, NULL, NULL, &x_##v
 
 static const jiffi_symbol symbols[] = {
+#ifdef SAMPLE_SMALL
+    {"own", ONE(own), NULL, C(own)},
+#else
     {"BELOW", INTEGER(BELOW)},
+    {"GREEN", INTEGER(GREEN)},
     {"LIMIT", INTEGER(LIMIT)},
+    {"RED", INTEGER(RED)},
     {"SIZE", INTEGER(SIZE)},
     {"TOP", INTEGER(TOP)},
     {"WRONG", INTEGER(WRONG)},
     {"add", FAST(add), types_add, C(add)},
     {"add_held", FAST(add_held), NULL, C(add)},
+#ifdef SAMPLE_SWAPPED
+    {"answer", ONE(negate), NULL, C(answer)},
+#else
     {"answer", FAST(answer), NULL, C(answer)},
+#endif
     {"apply", FAST(apply), types_apply, C(apply)},
     {"big", ONE(big), NULL, C(big)},
     {"call_note", DIRECT, C(call_note)},
     {"call_shift", DIRECT, C(call_shift)},
     {"call_twice", ONE(call_twice), NULL, C(call_twice)},
+#ifdef SAMPLE_SWAPPED
+    {"counter", FAST(add), types_add, C(add)},
+#else
     {"counter", VARIABLE(counter)},
+#endif
     {"flip", ONE(flip), types_flip, C(flip)},
     {"greeting", VALUE(greeting)},
+#ifdef SAMPLE_SWAPPED
+    {"half", FAST(add), types_add, C(add)},
+#else
     {"half", VALUE(half)},
+#endif
     {"label", VARIABLE(label)},
     {"length", ONE(length), types_length, C(length)},
     {"low", FAST(low), NULL, C(low)},
@@ -377,6 +434,8 @@ static const jiffi_symbol symbols[] = {
     {"table", VARIABLE(table)},
     {"touch", ONE(touch), types_touch, C(touch)},
     {"twice", EXTERN(twice)},
+    {"twice_in_thread", DIRECT, C(twice_in_thread)},
+    {"twice_number", ONE(twice_number), NULL, C(twice_number)},
 #ifdef SAMPLE_UNSORTED
     {"a_late_one", INTEGER(SIZE)},
 #endif
@@ -389,9 +448,13 @@ static const jiffi_symbol symbols[] = {
 #ifdef SAMPLE_NAMELESS
     {NULL, INTEGER(SIZE)},
 #endif
+#endif
 };
 
 static const char *const lines[] = {
+#ifdef SAMPLE_SMALL
+    "int own(int a); point *unused(void);",
+#else
     "typedef struct point { int x; short y; double z; } point;\n",
     "extern int counter; extern double ratio; extern const char *label;\n"
     "extern int table[4]; static const double half; static char *const greeting;\n"
@@ -409,8 +472,12 @@ static const char *const lines[] = {
     "extern \"Python\" int twice(int);\n"
     "extern \"Python+C\" { point shift(point, char, double, long double);"
     " void note(const char *s); }\n"
-    "int call_twice(int a); double call_shift(int x); void call_note(const char *s);\n",
-    "int not_in_table(void);\n",
+    "int call_twice(int a); int twice_in_thread(int a); double call_shift(int x); void call_note(const char *s);\n",
+    "int not_in_table(void);\n"
+    "typedef struct { double b; ...; } partial; typedef int... number;\n"
+    "typedef int open_array[...]; enum color { RED, GREEN = ... };\n"
+    "number twice_number(number n);\n",
+#endif
     NULL};
 static const jiffi_text texts[] = {{lines, 0, 0, 0, 0, 0}};
 
@@ -419,8 +486,24 @@ static const jiffi_member point_members[] = {
     {"y", offsetof(point, y), sizeof(short)},
     {"z", offsetof(point, z), sizeof(double)},
 };
+static const jiffi_member partial_members[] = {
+    {"b", offsetof(partial, b), sizeof(double)},
+};
+#ifndef SAMPLE_ALIGN
+#define SAMPLE_ALIGN 8
+#endif
 static const jiffi_record records[] = {
-    {"struct point", sizeof(point), 8, point_members, 3},
+    {"partial", sizeof(partial), 8, partial_members, 1},
+    {"struct point", sizeof(point), SAMPLE_ALIGN, point_members, 3},
+};
+#ifndef SAMPLE_TYPE_SIZE
+#define SAMPLE_TYPE_SIZE sizeof(number)
+#endif
+static const jiffi_typedef typedefs[] = {
+    {"number", SAMPLE_TYPE_SIZE, 'i'},
+};
+static const jiffi_length lengths[] = {
+    {"open_array", 0, sizeof(open_array) / sizeof(int)},
 };
 
 #ifndef SAMPLE_ABI
@@ -438,17 +521,18 @@ static const char *const includes[] = {SAMPLE_INCLUDES, NULL};
 
 static const jiffi_module description = {
     SAMPLE_ABI, SAMPLE_SIZE, "sample", "0.1.0-hand", &jiffi_api, texts, includes,
-    records, NULL, NULL, symbols, COUNT(texts), COUNT(records),
+    records,
 #ifdef SAMPLE_NO_TABLE
-    3,
+    NULL,
 #else
-    0,
+    lengths,
 #endif
-    0, COUNT(symbols), 1};
+    typedefs, symbols, COUNT(texts), COUNT(records), COUNT(lengths), COUNT(typedefs),
+    COUNT(symbols), 1};
 
 static int sample_exec(PyObject *module)
 {
-    return jiffi_exec(module, &description, BACKEND);
+    return jiffi_exec(module, &description, SAMPLE_BACKEND);
 }
 static PyModuleDef_Slot slots[] = {{Py_mod_exec, (void *)sample_exec}, {0, NULL}};
 static PyModuleDef sample_def = {PyModuleDef_HEAD_INIT, "sample", NULL, 0, NULL, slots,

@@ -20,16 +20,21 @@ HERE = pathlib.Path(__file__).resolve().parent
 HEADERS = HERE.parent.parent / "src" / "python"
 
 
-@functools.lru_cache(maxsize=None)
 def path(*flags, optimize="-O0"):
-    """Path of the shared object, compiled with these flags."""
+    """Path of the shared object, compiled with these flags once."""
+    return build(flags, optimize)
+
+
+@functools.lru_cache(maxsize=None)
+def build(flags, optimize):
     where = tempfile.mkdtemp(prefix="jiffi-module-")
     atexit.register(shutil.rmtree, where, True)
     out = pathlib.Path(where) / ("sample" + importlib.machinery.EXTENSION_SUFFIXES[0])
     compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
     compiler = shutil.which(compiler) or "cc"
     subprocess.run(
-        [compiler, "-shared", "-fPIC", optimize, "-Wall", "-Wextra", "-Wno-cast-function-type",
+        [compiler, "-shared", "-fPIC", "-pthread", optimize, "-Wall", "-Wextra", "-Wno-cast-function-type",
+         "-Wno-unused",
          "-I", str(HEADERS), "-isystem", sysconfig.get_path("include"), *flags,
          str(HERE / "module_sample.c"), "-o", str(out)],
         check=True,
