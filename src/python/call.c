@@ -9,6 +9,7 @@
  * to machine code.
  */
 #include "python/call.h"
+#include "python/cffi/stock.h"
 
 #include <string.h>
 
@@ -221,6 +222,8 @@ PyObject *jpy_function_cdata(State *st, PyObject *o)
     if (!PyCFunction_CheckExact(o))
         return NULL;
     PyObject *self = PyCFunction_GET_SELF(o);
+    if (self && st->cffi_lib_type && Py_IS_TYPE(self, st->cffi_lib_type))
+        return jpy_stock_function_cdata(o);
     if (!self || !Py_IS_TYPE(self, st->cdata_ext_type) ||
         ((CDataExt *)self)->ext != EXT_FUNCTION)
         return NULL;

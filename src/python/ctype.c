@@ -299,7 +299,7 @@ PyObject *jpy_ctype_name(CTypeObject *ct)
 {
     if (!ct->name) {
         jf_Buf b = JF_BUF_INIT;
-        jf_type_print(ct->type, "", 0, &b, NULL);
+        jf_type_print(ct->type, "", ct->st->cffi ? JF_PRINT_CFFI : 0, &b, NULL);
         if (b.failed || !b.p)
             PyErr_NoMemory();
         else

@@ -115,6 +115,8 @@ PyObject *jpy_raise_status(State *st, jf_Diag *d)
         return jpy_raise(PyExc_ValueError, d);
     case JF_BAD_TYPE:
         return jpy_raise(PyExc_TypeError, d);
+    case JF_TOO_DEEP:
+        return jpy_raise(PyExc_RecursionError, d);
     case JF_NOT_FOUND:
     case JF_INCOMPLETE:
         return jpy_raise(st->ffi_error, d);

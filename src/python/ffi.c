@@ -110,7 +110,7 @@ CDataObject *jpy_ffi_cdata(State *st, PyObject *o)
 
 static CTypeObject *refuse_function(FFIObject *ffi, PyObject *text)
 {
-    PyErr_Format(ffi->stock ? ffi->st->ffi_error : ffi->st->cdef_error,
+    PyErr_Format(ffi->st->cdef_error,
                  "the type '%U' is a function type, not a pointer-to-function type",
                  text);
     return NULL;
@@ -122,6 +122,8 @@ static CTypeObject *cached_type(FFIObject *ffi, PyObject *text, PyObject *hit,
                                 int allow_func)
 {
     if (PyTuple_CheckExact(hit)) {
+        if (!allow_func && ffi->stock)
+            return jpy_stock_function(ffi, (CTypeObject *)PyTuple_GET_ITEM(hit, 0));
         if (!allow_func)
             return refuse_function(ffi, text);
         hit = PyTuple_GET_ITEM(hit, 0);

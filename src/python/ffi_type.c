@@ -269,7 +269,7 @@ static PyObject *declare_with(CTypeObject *ct, const char *text, size_t n)
 {
     jf_Buf name = JF_BUF_INIT, out = JF_BUF_INIT;
     size_t place = 0;
-    jf_type_print(ct->type, "", 0, &name, &place);
+    jf_type_print(ct->type, "", ct->st->cffi ? JF_PRINT_CFFI : 0, &name, &place);
     bool parens = n && text[0] == '*' && ct->type->kind == JF_ARRAY;
     bool space = n && !parens && text[0] != '[' && text[0] != '(';
     if (!name.failed && name.p) {

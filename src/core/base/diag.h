@@ -20,7 +20,8 @@ typedef enum jf_Status {
     JF_SYSTEM,      /* the operating system said no; the text says why */
     /* JF_SEMANTIC told apart, by strict scopes alone */
     JF_BAD_VALUE,   /* a number that makes no sense where it stands */
-    JF_BAD_TYPE     /* a type that makes no sense where it stands */
+    JF_BAD_TYPE,    /* a type that makes no sense where it stands */
+    JF_TOO_DEEP     /* what leads on to itself, or too far */
 } jf_Status;
 
 /* A place in a source text. Lines and columns count from 1; 0 means unknown. */

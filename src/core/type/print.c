@@ -133,6 +133,10 @@ static void put_base(const jf_Type *t, unsigned style, jf_Buf *out)
         put_tagged("union", t->u.rec->tag, t->u.rec->alias, t->u.rec->serial, out);
     else if (t->kind == JF_ENUM)
         put_tagged("enum", t->u.en->tag, t->u.en->alias, t->u.en->serial, out);
+    else if (style & JF_PRINT_CFFI && t->prim == JF_P_CFLOAT)
+        jf_buf_text(out, "_cffi_float_complex_t");
+    else if (style & JF_PRINT_CFFI && t->prim == JF_P_CDOUBLE)
+        jf_buf_text(out, "_cffi_double_complex_t");
     else
         jf_buf_text(out, t->u.name);
 }

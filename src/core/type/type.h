@@ -152,6 +152,7 @@ const jf_Field *jf_type_field(const jf_Type *rec, const char *name, size_t n,
 
 /* Spelling choices of jf_type_print. */
 enum {
+    JF_PRINT_CFFI = 4,  /* complex numbers by the names that cffi gives them */
     JF_PRINT_QUALS = 1, /* write const, volatile, restrict */
     JF_PRINT_HEADER = 2 /* as C that knows the header can read it: a record known
                            only by a typedef'd pointer to it is spelled by that */
