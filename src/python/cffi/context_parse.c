@@ -125,13 +125,12 @@ static bool add_param(Reader *r, Step *fn)
 }
 
 /* Behind "(", up to ")"; the steps are pushed in front of `suffixes`. */
-static void parameters(Reader *r, Steps *suffixes, bool is_stdcall)
+static void parameters(Reader *r, Steps *suffixes)
 {
     Step *fn = step_new(r, S_FUNCTION);
     if (!fn)
         return;
     steps_push(suffixes, fn);
-    fn->flags = is_stdcall ? JF_T_STDCALL : 0;
     if (r->token == TOK_VOID) {
         const char *p = r->p + r->size;
         while (jpy_read_is_space(*p))
@@ -215,21 +214,20 @@ static void declarator(Reader *r, Steps *out);
 
 /* "(*name)" and "(parameters)", as often as they come. */
 static void parentheses(Reader *r, Steps *group, Steps *suffixes, bool may_group,
-                        bool *is_call, bool *is_stdcall)
+                        bool *is_call)
 {
     while (jpy_read_at(r, '(')) {
         jpy_read_next(r);
         if (r->token == TOK_CDECL || r->token == TOK_STDCALL) {
-            *is_call = true;
-            *is_stdcall = r->token == TOK_STDCALL;
+            *is_call = true; /* where pointers have 64 bits all are one */
             jpy_read_next(r);
         }
         if (may_group && (jpy_read_at(r, '*') || jpy_read_at(r, '[') ||
                           r->token == TOK_CONST || r->token == TOK_VOLATILE)) {
             declarator(r, group);
         } else {
-            parameters(r, suffixes, *is_stdcall);
-            *is_call = *is_stdcall = false;
+            parameters(r, suffixes);
+            *is_call = false;
         }
         may_group = false;
         if (!jpy_read_at(r, ')')) {
@@ -243,7 +241,7 @@ static void parentheses(Reader *r, Steps *group, Steps *suffixes, bool may_group
 /* Everything behind the type's name. */
 static void declarator(Reader *r, Steps *out)
 {
-    bool is_call = false, is_stdcall = false;
+    bool is_call = false;
     if (r->depth >= DEEPEST) {
         jpy_read_refuse(r, "internal type complexity limit reached");
         return;
@@ -257,7 +255,6 @@ static void declarator(Reader *r, Steps *out)
             steps_add(out, s);
         } else if (r->token == TOK_CDECL || r->token == TOK_STDCALL) {
             is_call = true; /* a function must follow */
-            is_stdcall = r->token == TOK_STDCALL;
         } else if (r->token != TOK_CONST && r->token != TOK_VOLATILE) {
             break;
         }
@@ -268,7 +265,7 @@ static void declarator(Reader *r, Steps *out)
     Steps group, suffixes;
     steps_init(&group);
     steps_init(&suffixes);
-    parentheses(r, &group, &suffixes, !has_name, &is_call, &is_stdcall);
+    parentheses(r, &group, &suffixes, !has_name, &is_call);
     if (is_call)
         jpy_read_refuse(r, "expected '('");
     while (jpy_read_at(r, '[')) {
@@ -289,6 +286,17 @@ static void *no_size(Reader *r, PyObject *error, const char *what, jf_Type *t)
     PyErr_Format(error, what, b.failed || !b.p ? "?" : b.p);
     jf_buf_free(&b);
     return jpy_read_failed(r);
+}
+
+CTypeObject *jpy_stock_function(FFIObject *ffi, CTypeObject *ct)
+{
+    jf_Buf b = JF_BUF_INIT;
+    jf_type_print(ct->type->to, "", JF_PRINT_CFFI, &b, NULL);
+    PyErr_Format(ffi->st->ffi_error,
+                 "the type '%s' is a function type, not a pointer-to-function type",
+                 b.failed || !b.p ? "?" : b.p);
+    jf_buf_free(&b);
+    return NULL;
 }
 
 static void *is_function(Reader *r, jf_Type *t)

@@ -240,7 +240,9 @@ jf_Status jpy_stock_complete(void *stock, jf_Type *rec, jf_Diag *d)
         return jf_diag_set(d, JF_INCOMPLETE, "a struct has lost its module");
     b.given = s->context.fields + b.r->first_field;
     r->flags &= (uint16_t)~JF_R_LAZY;
+    r->flags |= JF_R_BUSY;
     jf_Status st = r->fields ? JF_OK : add_fields(&b);
+    r->flags &= (uint16_t)~JF_R_BUSY;
     r->flags |= JF_R_COMPLETE;
     if (st == JF_OK)
         st = lay_out(&b);

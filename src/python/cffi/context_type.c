@@ -387,18 +387,46 @@ static jf_Type *value_type(Stock *s, intptr_t i, jf_Diag *d)
     return t && t->kind == JF_FUNC ? no_function(t, d) : t;
 }
 
+/* Types that a function can neither be given nor give back, in cffi's words. */
+static bool by_value(const jf_Type *t, bool is_result, jf_Diag *d)
+{
+    if (jf_is_record(t) && t->u.rec->flags & JF_R_BUSY) {
+        jf_diag_set(
+            d, JF_TOO_DEEP,
+            "type-building recursion too deep or infinite.  This is known to "
+            "occur e.g. in ``struct s { void(*callable)(struct s); }''");
+        return false;
+    }
+    bool opaque =
+        jf_is_record(t) && !(t->u.rec->flags & (JF_R_COMPLETE | JF_R_LAZY));
+    bool array = t->kind == JF_ARRAY;
+    if (!opaque && !array && (is_result || t->kind != JF_VOID))
+        return true;
+    jf_Buf b = JF_BUF_INIT;
+    jf_type_print(t, "", JF_PRINT_CFFI, &b, NULL);
+    jf_diag_set(d, b.failed ? JF_NOMEM : JF_BAD_TYPE,
+                !is_result
+                    ? "a parameter cannot be of ctype '%s': its size is not known"
+                : opaque ? "result type '%s' is opaque"
+                         : "invalid result type: '%s'",
+                b.failed || !b.p ? "?" : b.p);
+    jf_buf_free(&b);
+    return false;
+}
+
 static jf_Type *function(Stock *s, intptr_t i, jf_Diag *d)
 {
     jf_Type *few[16], **params = few, *fn = NULL;
     jf_Type *result = value_type(s, word_arg(s->words[i]), d);
-    if (!result)
+    if (!result || !by_value(result, true, d))
         return NULL;
     uint32_t n = 0, done = 0;
     while (word_op(s->words[i + 1 + (intptr_t)n]) != OP_FUNCTION_END)
         n++;
     if (n > JF_COUNT(few) && !(params = jf_alloc(n * sizeof *params)))
         return no_memory(d);
-    while (done < n && (params[done] = value_type(s, i + 1 + (intptr_t)done, d)))
+    while (done < n && (params[done] = value_type(s, i + 1 + (intptr_t)done, d)) &&
+           by_value(params[done], false, d))
         done++;
     bool variadic = word_arg(s->words[i + 1 + (intptr_t)n]) & 1;
     if (done == n && !(fn = jf_type_func(s->ffi->st->universe, result, params, n,
@@ -450,7 +478,7 @@ jf_Type *jpy_stock_type(Stock *s, intptr_t i, jf_Diag *d)
     if (s->types[i])
         return s->types[i];
     if (s->depth > DEEPEST) {
-        jf_diag_set(d, JF_UNSUPPORTED, "a type is nested too deeply");
+        jf_diag_set(d, JF_TOO_DEEP, "a type is nested too deeply");
         return NULL;
     }
     s->depth++;

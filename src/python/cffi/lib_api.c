@@ -330,7 +330,7 @@ static int lib_setattro(PyObject *self, PyObject *name, PyObject *value)
     return -1;
 }
 
-static PyObject *lib_dir(PyObject *self, PyObject *unused)
+PyObject *jpy_lib_dir(PyObject *self, PyObject *unused)
 {
     (void)unused;
     return names((LibObject *)self, true);
@@ -366,7 +366,7 @@ static void lib_dealloc(PyObject *self)
 }
 
 static PyMethodDef lib_methods[] = {
-    {"__dir__", lib_dir, METH_NOARGS, NULL},
+    {"__dir__", jpy_lib_dir, METH_NOARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -100,14 +100,35 @@ static PyObject *builtin(LibObject *lib, const StockGlobal *g, int flags)
         return NULL;
     jf_Symbol sym = {.name = g->name, .link = g->name, .type = fn};
     sym.kind = JF_SYM_FUNCTION;
-    return jpy_function_ready(lib->ffi, (PyObject *)lib->handle, &sym, g->more,
-                              (PyCFunction)(uintptr_t)g->address, flags);
+    PyObject *f =
+        jpy_function_ready(lib->ffi, (PyObject *)lib->handle, &sym, g->more,
+                           (PyCFunction)(uintptr_t)g->address, flags);
+    if (!f)
+        return NULL;
+    /* What CPython says of the function names the type of its `self`, which such a
+     * wrapper does not look at: it is the library, as in cffi. What the builtin is
+     * made of lives as long as the module. */
+    PyObject *cd = Py_XNewRef(jpy_function_cdata(lib->ffi->st, f));
+    PyObject *own = PyCFunction_NewEx(((PyCFunctionObject *)f)->m_ml,
+                                      (PyObject *)lib, lib->name);
+    Py_DECREF(f);
+    if (!own)
+        Py_XDECREF(cd);
+    return own;
+}
+
+PyObject *jpy_stock_function_cdata(PyObject *o)
+{
+    PyMethodDef *def = ((PyCFunctionObject *)o)->m_ml;
+    if (def->ml_meth == jpy_lib_dir)
+        return NULL; /* the one method of a library */
+    char *info = (char *)def - offsetof(FunctionInfo, def);
+    return (PyObject *)((FunctionInfo *)info)->cdata;
 }
 
 /* --- in a library that was opened -------------------------------------------------------- */
 
-static void *opened_address(LibObject *lib, const StockGlobal *g, jf_SymKind kind,
-                            jf_Type *type)
+static void *opened_address(LibObject *lib, const StockGlobal *g, jf_Type *type)
 {
     LibSource *src = lib->handle->src;
     State *st = lib->ffi->st;
@@ -121,7 +142,7 @@ static void *opened_address(LibObject *lib, const StockGlobal *g, jf_SymKind kin
         return NULL;
     }
     jf_Symbol sym = {.name = g->name, .link = g->name, .type = type};
-    sym.kind = (uint8_t)kind;
+    sym.kind = JF_SYM_VARIABLE;
     void *p = src->address(src, lib->ffi, &sym);
     if (!p)
         jpy_cffi_lib_missing(lib, g->name);
@@ -141,15 +162,19 @@ static PyObject *opened_function(LibObject *lib, const StockGlobal *g)
     if (fn->kind != JF_FUNC)
         return PyErr_Format(st->ffi_error, "'%s' is declared as no function",
                             g->name);
-    void *p = opened_address(lib, g, JF_SYM_FUNCTION, fn);
-    if (!p)
-        return NULL;
+    LibSource *src = lib->handle->src;
+    if (!src)
+        return PyErr_Format(st->ffi_error, "library '%U' has been closed",
+                            lib->name);
+    if (!src->function)
+        return PyErr_Format(st->ffi_error, "'%s' of the module '%U' has no address",
+                            g->name, lib->name);
     jf_Symbol sym = {.name = g->name, .link = g->name, .type = fn};
     sym.kind = JF_SYM_FUNCTION;
-    PyObject *f = jpy_function(lib->ffi, (PyObject *)lib->handle, &sym, p);
-    PyObject *cd = f ? Py_XNewRef(jpy_function_cdata(st, f)) : NULL;
-    Py_XDECREF(f);
-    return cd;
+    PyObject *f = src->function(src, lib->ffi, &sym);
+    if (!f)
+        jpy_cffi_lib_missing(lib, g->name);
+    return f;
 }
 
 /* --- constants and variables --------------------------------------------------------------- */
@@ -164,8 +189,7 @@ static PyObject *constant(LibObject *lib, const StockGlobal *g, CTypeObject *ct)
             "constant '%s' is of type '%s', whose size is not known", g->name,
             jpy_cname(ct));
     if (word_op(g->op) == OP_DL_CONSTANT) {
-        char *p = g->address ? g->address
-                             : opened_address(lib, g, JF_SYM_VARIABLE, ct->type);
+        char *p = g->address ? g->address : opened_address(lib, g, ct->type);
         return p ? jpy_to_object(ct, p, (PyObject *)lib->handle) : NULL;
     }
     /* What refers to it may outlive the module's dict, which is for ever: never
@@ -192,8 +216,7 @@ static PyObject *variable(LibObject *lib, const StockGlobal *g, CTypeObject *ct,
                             "global variable '%s' should be %zd bytes according to "
                             "the cdef, but is actually %zd",
                             g->name, ct->size, size);
-    void *p =
-        g->address ? g->address : opened_address(lib, g, JF_SYM_VARIABLE, ct->type);
+    void *p = g->address ? g->address : opened_address(lib, g, ct->type);
     return p ? jpy_glob_new(st, name, ct, p, NULL, (PyObject *)lib->handle) : NULL;
 }
 

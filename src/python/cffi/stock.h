@@ -203,6 +203,9 @@ void jpy_stock_complete_all(Stock *s);
 /* What jpy_ffi_type() keeps for a type string: a ctype, or a 1-tuple of the pointer
  * to it where the string names a function type. ffi.error with cffi's words. */
 PyObject *jpy_stock_parse(Stock *s, PyObject *text);
+/* ffi.error: where a value is wanted, a function type was given; `ct` is that of the
+ * pointer to it. Returns NULL. */
+CTypeObject *jpy_stock_function(FFIObject *ffi, CTypeObject *ct);
 
 /* --- context_load.c --- */
 
@@ -246,6 +249,7 @@ bool jpy_is_cffi_lib(State *st, PyObject *o);
 PyObject *jpy_cffi_lib_new(FFIObject *ffi, LibSource *src);
 PyObject *jpy_cffi_lib_addressof(State *st, PyObject *lib, PyObject *name);
 int jpy_cffi_lib_close(PyObject *lib);
+PyObject *jpy_lib_dir(PyObject *self, PyObject *unused);
 /* Rewords the AttributeError for a symbol that an opened library lacks. */
 void jpy_cffi_lib_missing(LibObject *lib, const char *symbol);
 int jpy_init_cffi_lib(State *st, PyObject *module);
@@ -260,6 +264,9 @@ PyObject *jpy_cffi_lib_get(LibObject *lib, PyObject *name, unsigned depth);
 
 /* What stands in a library for global `i`: new reference. */
 PyObject *jpy_stock_build(LibObject *lib, int i, PyObject *name);
+/* The function pointer behind a builtin whose `self` is a library; borrowed; NULL
+ * without an exception: none. */
+PyObject *jpy_stock_function_cdata(PyObject *builtin);
 /* An integer constant of the FFI or of what it includes; NULL without an exception:
  * there is none. */
 PyObject *jpy_stock_integer(FFIObject *ffi, const char *name, unsigned depth);
