@@ -407,7 +407,7 @@ def test_disagreeing_constant(tmp_path):
 
 
 @pytest.mark.parametrize("cdef, source", [
-    ("struct s { char *p; };", "struct s { int p; };"),
+    ("struct s { char *p; };", "struct s { long p; };"),
     ("struct s { int a; };", "struct s { int b; };"),
     ("typedef int... t;", "typedef double t;"),
     ("#define X ...", "#define X 1.5"),

@@ -18,7 +18,7 @@ import pytest
 from jiffi import FFI, CDefError, VerificationError
 
 NAMES = iter("_errors%d" % i for i in range(1000000))
-QUICK = {"extra_compile_args": ["-O0", "-w"]}
+QUICK = {"extra_compile_args": ["-O0"]}
 
 
 def load(path, name):
@@ -55,12 +55,18 @@ def compiled(tmp_path, name, c_file):
     return output
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    return tmp_path_factory.mktemp("shared")
+
+
 @pytest.fixture(autouse=True)
-def goes_on(tmp_path, monkeypatch):
-    """After every test something right can still be made."""
-    monkeypatch.setenv("JIFFI_CACHE", str(tmp_path / "cache"))
+def goes_on(tmp_path, shared, monkeypatch):
+    """After every test something right can still be made (the first one compiles)."""
     with monkeypatch.context() as own:
+        own.setenv("JIFFI_CACHE", str(tmp_path / "cache"))
         yield own
+    monkeypatch.setenv("JIFFI_CACHE", str(shared))
     ffi = FFI()
     ffi.cdef("int right(int);")
     assert ffi.inline("int right(int n) { return n + 1; }", **QUICK).right(1) == 2
@@ -368,3 +374,190 @@ def test_changed_files_are_not_stale(tmp_path):
     source.write_text("int other(void) { return 20; }\n")
     assert number() == 22
     assert number() == 22
+
+
+# --- modules that are not what they were ---------------------------------------------
+
+DECLARED = """
+    typedef int... count;
+    struct open { int a; short names[...]; ...; };
+    struct strict { int a; double b; };
+    enum e { A, B, ... };
+    #define X ...
+    extern int table[...];
+    int larger(int a, int b);
+    double half(struct strict s);
+    extern "Python" int back(int);
+"""
+SOURCE = """
+    typedef long count;
+    struct open { int b; int a; short names[7]; };
+    struct strict { int a; double b; };
+    enum e { A, B };
+    #define X 5
+    int table[4];
+    static int larger(int a, int b) { return a > b ? a : b; }
+    static double half(struct strict s) { return s.b / 2; }
+"""
+
+
+def use(module):
+    """Everything that the module offers, one after the other."""
+    ffi, lib = module.ffi, module.lib
+    for name in ("count", "struct open", "struct strict", "enum e"):
+        ffi.sizeof(name)
+    ffi.new("struct open *").names[6] = 1
+    ffi.new("struct strict *", {"a": 1, "b": 2.0})
+    ffi.def_extern("back")(lambda n: n)
+    return (lib.A, lib.B, lib.X, len(lib.table), lib.larger(1, 2), lib.half([1, 3.0]),
+            [lib.table[i] for i in range(len(lib.table))])
+
+
+def test_undamaged(tmp_path):
+    module = build(tmp_path, DECLARED, SOURCE, lambda text: text + "\n")
+    assert use(module) == (0, 1, 5, 4, 2, 1.5, [0, 0, 0, 0])
+
+
+def replaced(old, new):
+    """A change of the generated C: `old` is a pattern that has to be there."""
+    def change(text):
+        assert re.search(old, text, re.M), "the generated C has no " + old
+        return re.sub(old, new, text, count=1, flags=re.M)
+    return change
+
+
+COUNTS = r"^    (\d+), (\d+), (\d+), (\d+), (\d+), (\d+)\};"
+DAMAGE = {
+    "version of a later jiffi": (
+        replaced(r"^#define JIFFI_MODULE_ABI \d+", "#define JIFFI_MODULE_ABI 99"),
+        ImportError, "99"),
+    "version zero": (
+        replaced(r"^#define JIFFI_MODULE_ABI \d+", "#define JIFFI_MODULE_ABI 0"),
+        ImportError, "interface 0"),
+    "module record too short": (
+        replaced(r"^    JIFFI_MODULE_ABI, sizeof\(jiffi_module\)", "    JIFFI_MODULE_ABI, 8"),
+        ImportError, "incomplete"),
+    "no texts": (
+        replaced(COUNTS, r"    0, \2, \3, \4, \5, \6};"), CDefError, "count"),
+    "text cut off": (
+        replaced(r'^    "    struct strict \{ int a.*', r'    "struct strict { int",'),
+        CDefError, "struct"),
+    "text of something else": (
+        replaced(r'^    "    struct strict \{ int a.*', r'    "%n%n $ ]][[",'),
+        CDefError, "expected a type"),
+    "no records": (
+        replaced(COUNTS, r"    \1, 0, \3, \4, \5, \6};"), Exception, "struct open"),
+    "no lengths": (
+        replaced(COUNTS, r"    \1, \2, 0, \4, \5, \6};"), TypeError, "int"),
+    "no typedefs": (
+        replaced(COUNTS, r"    \1, \2, \3, 0, \5, \6};"), Exception, "count|enum e"),
+    "no symbols": (
+        replaced(COUNTS, r"    \1, \2, \3, \4, 0, \6};"), Exception, "back"),
+    "a table that is not there": (
+        replaced("jiffi_records, jiffi_lengths", "NULL, jiffi_lengths"),
+        ImportError, "records"),
+    "member table not there": (
+        replaced("jiffi_members_struct_strict, 2", "NULL, 2"), ImportError, "records"),
+    "alignment of three": (
+        replaced(r"JIFFI_ALIGNOF\(struct strict\)", "3"), ImportError, "alignment"),
+    "size beyond memory": (
+        replaced(r'"struct open", sizeof\(struct open\)', '"struct open", ~(size_t)0'),
+        ImportError, "size"),
+    "size of nothing": (
+        replaced(r'"struct open", sizeof\(struct open\)', '"struct open", 0'),
+        Exception, "struct open"),
+    "member outside": (
+        replaced(r"offsetof\(struct open, names\)", "1000"), Exception, "struct open"),
+    "member at the end of memory": (
+        replaced(r"offsetof\(struct open, names\)", "(size_t)-3"), Exception, "struct open"),
+    "member of another size": (
+        replaced(r"sizeof\(\(\(struct strict \*\)0\)->b\)", "2"), Exception, "struct strict"),
+    "length beyond memory": (
+        replaced(r'\{"table", 0, .*\}', '{"table", 0, ((size_t)-1) / 2}'),
+        Exception, "table|size"),
+    "length of a member beyond its struct": (
+        replaced(r'\{"struct open.names", 0, .*\}', '{"struct open.names", 0, 1000000}'),
+        Exception, "struct open"),
+    "typedef of three bytes": (
+        replaced(r"\(unsigned\)sizeof\(count\)", "3"), ImportError, "typedefs"),
+    "typedef of no class": (
+        replaced(r"JIFFI_IS_SIGNED\(count\) \? 'i' : 'u'", "'x'"), ImportError, "typedefs"),
+    "symbol of no kind": (
+        replaced(r'"X", JIFFI_INTEGER', '"X", 77'), ImportError, "symbols"),
+    "symbol of another kind": (
+        replaced(r'"larger", JIFFI_FUNCTION', '"larger", JIFFI_VARIABLE'),
+        ImportError, "symbols"),
+    "symbols out of order": (
+        replaced(r'\{"X", JIFFI_INTEGER', '{"zzz", JIFFI_INTEGER'), ImportError, "order"),
+    "name that is not there": (
+        replaced(r'\{"X", JIFFI_INTEGER', '{NULL, JIFFI_INTEGER'), ImportError, "name"),
+    "included module that is not there": (
+        replaced(r"jiffi_texts, NULL,", "jiffi_texts, no_includes,"), ImportError,
+        "no_such_module"),
+}
+
+
+@pytest.mark.parametrize("row", DAMAGE)
+def test_damaged_module(tmp_path, row):
+    change, kind, words = DAMAGE[row]
+
+    def with_includes(text):
+        return change(text).replace(
+            "static const jiffi_module jiffi_this",
+            'static const char *const no_includes[] = {"no_such_module", NULL};\n'
+            "static const jiffi_module jiffi_this", 1)
+
+    with pytest.raises(kind) as e:
+        use(build(tmp_path, DECLARED, SOURCE, with_includes))
+    assert not isinstance(e.value, (AssertionError, VerificationError)), e.value
+    assert re.search(words, str(e.value)), e.value
+
+
+# --- a header that says something else -------------------------------------------------
+
+
+CONTRADICTIONS = [
+    # declared, in the header, words of the message
+    ("struct s { int a; int b; };", "struct s { int a; long b; };",
+     ["struct s", "8", "16", "b"]),
+    ("struct s { int a; int b; };", "struct s { int b; int a; };", ["struct s", "a", "4"]),
+    ("struct s { int a; };", "struct s { int a; int more; };", ["struct s", "4", "8"]),
+    ("struct s { char a; int b; };",
+     "struct s { char a; int b; } __attribute__((packed));", ["struct s", "8", "5"]),
+    ("union s { int a; };", "union s { int a; double b; };", ["union s", "4", "8"]),
+    ("struct s { char a[4]; };", "struct s { char a[8]; };", ["struct s", "4", "8"]),
+    ("typedef struct { int a; } s;", "typedef struct { long a; } s;", ["s", "4", "8"]),
+    ("struct s { int a : 3; int b : 5; };", "struct s { int a : 3; int x[4]; int b : 5; };",
+     ["struct s"]),
+]
+
+
+@pytest.mark.parametrize("declared, header, words", CONTRADICTIONS)
+def test_contradicting_header(tmp_path, declared, header, words):
+    """What is declared and what there is, for the struct and each member."""
+    name = re.search(r"(?:struct|union) s\b|s(?=;$)", declared).group()
+    with pytest.raises((ImportError, CDefError, FFI.error, VerificationError)) as e:
+        module = build(tmp_path, declared, header)
+        module.ffi.sizeof(name)
+    for word in words:
+        assert word in str(e.value), str(e.value)
+
+
+@pytest.mark.parametrize("declared, header", [
+    ("enum e { A, B };", "enum e { A = 5, B };"),
+    ("#define X 5", "#define X 6"),
+    ("static const int X = 5;", "static const int X = 6;"),
+    ("int f(int a);", "static int f(int a, int b) { return a + b; }"),
+    ("extern int v;", "double v;"),
+    ("extern int v[3];", "int v[5];"),
+    ("extern char *v;", "double *v;"),
+    ("struct s { int *v; };", "struct s { float *v; };"),
+])
+def test_contradicting_values(tmp_path, declared, header):
+    names = re.findall(r"\b(A|X|f|v)\b", declared)
+    try:
+        got = getattr(build(tmp_path, declared, header).lib, names[0], "no attribute")
+    except (ImportError, CDefError, FFI.error, VerificationError) as error:
+        assert names[0] in str(error), str(error)
+    else:
+        raise AssertionError("no error: %r" % (got,))

@@ -39,6 +39,7 @@ _HELPERS = """\
 #define _Bool bool
 #endif
 #define JIFFI_ALIGNOF(type) alignof(type)
+#define JIFFI_SIZED(p, member) (&(member))
 /* Numbers and enums of any size, by what their types are. */
 template <class T, bool = std::is_enum<T>::value> struct jiffi_sign {
     static const bool value = std::is_signed<T>::value;
@@ -62,6 +63,12 @@ template <class T> inline bool jiffi_negative(T v)
 #define JIFFI_IS_NEGATIVE(x) jiffi_negative(x)
 #else
 #define JIFFI_ALIGNOF(type) _Alignof(type)
+#ifdef __GNUC__ /* the member's address; `p`, where `*p` is of another size */
+#define JIFFI_SIZED(p, member) \\
+    __builtin_choose_expr(sizeof(*(p)) == sizeof(member), &(member), (p))
+#else
+#define JIFFI_SIZED(p, member) (&(member))
+#endif
 /* `<=`, because `<` warns of unsigned types; `| 0` refuses what is no integer. */
 #define JIFFI_IS_SIGNED(type) (((type)-1) <= 0)
 #define JIFFI_BITS(x) ((unsigned long long)((x) | 0))
