@@ -103,7 +103,7 @@ static void put_quals(jf_Buf *b, unsigned quals)
 {
     jf_buf_printf(b, "%s%s%s", quals & JF_Q_CONST ? "const " : "",
                   quals & JF_Q_VOLATILE ? "volatile " : "",
-                  quals & JF_Q_RESTRICT ? "restrict " : "");
+                  quals & JF_Q_RESTRICT ? "__restrict " : "");
 }
 
 static bool is_word(char c)

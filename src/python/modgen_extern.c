@@ -101,7 +101,8 @@ PyObject *jpy_modgen_def_extern(FFIObject *ffi, PyObject *name, PyObject *error,
                         "objects");
         return NULL;
     }
-    if (name != Py_None && !PyUnicode_Check(name)) {
+    /* cffi looks at the name when the decorator is used. */
+    if (name != Py_None && !PyUnicode_Check(name) && !ffi->st->cffi) {
         PyErr_Format(PyExc_TypeError,
                      "def_extern() argument 'name' must be str or None, not %.200s",
                      Py_TYPE(name)->tp_name);

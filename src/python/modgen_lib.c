@@ -150,6 +150,29 @@ static PyObject *ready(ModGen *g, FFIObject *ffi, const jf_Symbol *sym,
     return f;
 }
 
+/* cffi refuses functions with a `typedef double... t` that is no double or float. */
+static int refuse_open(FFIObject *ffi, const jf_Type *fn)
+{
+    const jf_Oracle *o = ffi->oracle;
+    const jf_FuncInfo *f = fn->u.func;
+    for (uint32_t i = 0; i <= f->n_params; i++) {
+        const jf_Type *t = i ? f->params[i - 1] : fn->to;
+        jf_GivenType given = {0, 0};
+        if (t->kind != JF_STRUCT || !(t->u.rec->flags & JF_R_DOTS_FLOAT) ||
+            !o->type(o->ctx, t->u.rec->alias, &given))
+            continue;
+        PyErr_SetString(
+            ffi->st->ffi_error,
+            given.cls == 'f'
+                ? "primitive floating-point type is 'long double', not supported "
+                  "for now with the syntax 'typedef double... xxx;'"
+                : "primitive floating-point type with an unexpected size (or not a "
+                  "float type at all)");
+        return -1;
+    }
+    return 0;
+}
+
 static PyObject *function(LibSource *src, FFIObject *ffi, const jf_Symbol *sym)
 {
     ModGen *g = gen_of(src);
@@ -160,6 +183,8 @@ static PyObject *function(LibSource *src, FFIObject *ffi, const jf_Symbol *sym)
         return extern_pointer(ffi->st, sym, s);
     if (s->kind != JIFFI_FUNCTION)
         return mismatch(g, sym);
+    if (ffi->st->cffi && refuse_open(ffi, sym->type) < 0)
+        return NULL;
     if (s->wrapper)
         return ready(g, ffi, sym, s);
     return jpy_function(ffi, src->keeper, sym, (void *)(uintptr_t)s->direct);
@@ -171,7 +196,7 @@ static PyObject *disagrees(State *st, const char *name, unsigned long long bits,
                            bool negative)
 {
     char got[64];
-    if (negative)
+    if (negative || !bits)
         PyOS_snprintf(got, sizeof got, "%lld", (long long)bits);
     else
         PyOS_snprintf(got, sizeof got, "%llu (0x%llx)", bits, bits);
@@ -200,7 +225,7 @@ static PyObject *integer(State *st, const jf_Symbol *sym, const jiffi_symbol *s)
 static PyObject *value(ModGen *g, State *st, const jf_Symbol *sym,
                        const jiffi_symbol *s)
 {
-    if (sym->kind != JF_SYM_VARIABLE)
+    if (sym->kind != JF_SYM_VARIABLE && sym->kind != JF_SYM_CONSTANT)
         return mismatch(g, sym);
     CTypeObject *ct = jpy_ctype(st, sym->type);
     if (!ct)

@@ -9,7 +9,7 @@ The same text compiles as C11 and as C++17, without a warning.
 
 import os
 
-from . import embedding, tables, wrappers
+from . import embedding, refusals, tables, wrappers
 from .source import backend_of, embedding_of
 from .spelling import literal, sort_key
 
@@ -36,7 +36,7 @@ _HELPERS = """\
 #ifdef __cplusplus
 #include <type_traits>
 #ifndef _Bool
-#define _Bool bool
+typedef bool _Bool; /* users may have the same line */
 #endif
 #define JIFFI_ALIGNOF(type) alignof(type)
 #define JIFFI_SIZED(p, member) (&(member))
@@ -208,6 +208,9 @@ class CWriter:
         self.c_file = c_file
         self.errors = backend_of(ffi)
         self.declared = ffi._declared()
+        self.as_cffi = self.errors.__name__ == "_cffi_backend"
+        if self.as_cffi:
+            refusals.refuse_c(self.declared)
         self.startup = embedding_of(ffi)
 
     def _symbol(self, symbol):
@@ -272,6 +275,7 @@ class CWriter:
             # What starts Python needs more than the limited API.
             _LIMITED if self.limited_api and self.startup is None else "",
             "#define PY_SSIZE_T_CLEAN\n",
+            "#define _CFFI_\n" if self.as_cffi else "",
             module_abi_h(), "\n", _HELPERS,
             "#define JIFFI_MODULE_NAME %s\n\n" % literal(self.name)]
         if self.startup is not None:

@@ -5,6 +5,7 @@ It carries what was declared as text, to be read again when it is imported (a fe
 microseconds per declaration), and leaves opening libraries to the program.
 """
 
+from . import refusals
 from .c_writer import included_modules
 from .source import backend_of, embedding_of
 from .tables import gil_number
@@ -21,10 +22,10 @@ from {package} import _load_texts
 '''
 
 _DOTS = {
-    "typedef": "cannot use the syntax '...' in 'typedef %s' when using the ABI mode",
-    "constant": "cannot use the syntax '...' in '#define %s ...' when using the "
-                "ABI mode",
-    "variable": "cannot use '...' in the declaration of %s when using the ABI mode",
+    "typedef": "cannot use the syntax '...' in 'typedef {0}' when using the ABI mode",
+    "constant": "macro {0}: cannot use the syntax '...' in '#define {0} ...' when "
+                "using the ABI mode",
+    "variable": "cannot use '...' in the declaration of {0} when using the ABI mode",
 }
 
 
@@ -38,7 +39,7 @@ def _refuse_open(declared, error):
         opaque = symbol["kind"] == "typedef" and symbol["type"]["open"] in (
             None, "type")
         if "dots" in symbol["flags"] and symbol["kind"] in _DOTS and not opaque:
-            raise error(_DOTS[symbol["kind"]] % symbol["name"])
+            raise error(_DOTS[symbol["kind"]].format(symbol["name"]))
     for record in declared["records"]:
         if record["partial"]:
             raise error("%s: field layout is left to the compiler ('...;'), which "
@@ -74,6 +75,8 @@ def python_source(ffi, module_name):
     if embedding_of(ffi) is not None:
         raise backend.VerificationError("embedding_api() needs C source: "
                                         "set_source() was given None")
+    if backend.__name__ == "_cffi_backend":
+        refusals.refuse_py(declared, backend)
     _refuse_open(declared, backend.VerificationError)
     lines = ["ffi = _load_texts(%r, [" % module_name]
     lines += ["    # text, packed, pack, override, gil"] if declared["texts"] else []

@@ -74,7 +74,8 @@ static void open_number(Parser *p, Specs *s, Decl *d, jf_Symbol *sym)
 /* `[...]`: the type with its lengths, if they are known. JF_S_DOTS if not. */
 static unsigned known_array(Parser *p, Decl *d, jf_Symbol *sym)
 {
-    d->type = jf_parse_given_lengths(p, d->name->text, d->type, d->at);
+    d->type =
+        jf_parse_given_lengths(p, d->name->text, d->type, d->open_first, d->at);
     sym->type = d->type;
     for (const jf_Type *t = d->type; t->kind == JF_ARRAY; t = t->to)
         if (t->length == JF_UNKNOWN)

@@ -395,6 +395,11 @@ static void build(Parser *p, Decl *d, jf_Type *t, unsigned quals, uint32_t first
         }
         check_depth(p, t, part.at);
     }
+    if (p->scope->strict && p->n_parts > first) {
+        const Part *outer = &p->parts[first];
+        d->open_first = outer->kind == PART_ARRAY && outer->length == JF_UNKNOWN &&
+                        !outer->dots;
+    }
     d->type = t;
     d->quals = quals;
 }

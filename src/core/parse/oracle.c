@@ -57,6 +57,8 @@ jf_Type *jf_parse_given_type(Parser *p, const char *name, bool real, const char 
     jf_GivenType g = {0, 0};
     if (!p->oracle || !p->oracle->type(p->oracle->ctx, name, &g))
         return NULL;
+    if (p->scope->strict && real && (g.cls != 'f' || g.size > 8))
+        return NULL; /* to cffi it is not usable */
     /* `typedef int... t` for a floating type, or the other way round, is what the
      * header says: it is right, and the declaration was only careless. */
     jf_Type *t = g.cls == 'f' ? float_of(p, &g) : NULL;
@@ -130,9 +132,16 @@ static jf_Type *lengths(Parser *p, const char *name, jf_Type *t, unsigned dim,
 }
 
 jf_Type *jf_parse_given_lengths(Parser *p, const char *name, jf_Type *t,
-                                const char *at)
+                                bool open_first, const char *at)
 {
-    return p->oracle ? lengths(p, name, t, 0, at) : t;
+    if (!p->oracle)
+        return t;
+    if (!open_first || t->kind != JF_ARRAY)
+        return lengths(p, name, t, 0, at);
+    jf_Type *elem = lengths(p, name, t->to, 1, at);
+    if (elem->kind == JF_ARRAY && elem->length == JF_UNKNOWN)
+        return t;
+    return jf_parse_hold(p, jf_type_array(p->u, elem, JF_UNKNOWN, t->quals));
 }
 
 void jf_parse_given_members(Parser *p, jf_Type *rec)
@@ -157,11 +166,11 @@ void jf_parse_given_members(Parser *p, jf_Type *rec)
         char *name = jf_parse_scratch(p, n + len + 1);
         memcpy(name, prefix, n);
         memcpy(name + n, f->name, len + 1);
-        f->type = jf_parse_given_lengths(p, name, f->type, p->tok.at);
+        f->type = jf_parse_given_lengths(p, name, f->type, f->dots == 2, p->tok.at);
     }
     for (uint32_t i = 0; i < r->n_fields; i++)
         for (const jf_Type *t = r->fields[i].type; t->kind == JF_ARRAY; t = t->to)
-            open |= r->fields[i].dots && t->length == JF_UNKNOWN;
+            open |= r->fields[i].dots == 1 && t->length == JF_UNKNOWN;
     if (named && !open)
         r->flags &= (uint16_t)~JF_R_DOTS_ARRAY; /* it remains PARTIAL */
 }

@@ -127,6 +127,7 @@ typedef struct Decl {
     unsigned quals;      /* of the declared thing itself */
     bool dots_array;     /* [...] in it */
     bool dots_below;     /* [...] in the typedef it is made of */
+    bool open_first;     /* in a strict scope: [] before it, which stays open */
     bool plain;          /* no star, bracket or parameter list */
     const char **params; /* names of a function's parameters; scratch or NULL */
     uint32_t n_params;
@@ -370,6 +371,7 @@ const char *jf_scope_suggest_type(const jf_Scope *s, const char *name, size_t n)
 jf_Type *jf_parse_given_type(Parser *p, const char *name, bool real, const char *at);
 /* `t` with the lengths of its [...] dimensions, as far as they are known. */
 jf_Type *jf_parse_given_lengths(Parser *p, const char *name, jf_Type *t,
+                                bool open_first,
                                 const char *at);
 /* Members with [...] of a record that has all of its names. */
 void jf_parse_given_members(Parser *p, jf_Type *rec);

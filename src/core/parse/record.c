@@ -174,7 +174,7 @@ static void one_member(Parser *p, Body *b, Specs *s)
     f->name = d.name ? d.name->text : NULL;
     f->bits = bits;
     f->quals = (uint8_t)d.quals;
-    f->dots = is_dots_array(&d);
+    f->dots = is_dots_array(&d) ? d.open_first ? 2 : 1 : 0;
     f->packed = s->attrs.packed || d.attrs.packed;
     f->align = s->attrs.align > d.attrs.align ? s->attrs.align : d.attrs.align;
     if (d.plain && s->align && !f->align) {

@@ -145,7 +145,8 @@ typedef struct jf_Field {
     uint16_t bit_shift;  /* from the low end of the storage unit (type's size) */
     uint8_t quals;       /* of the member itself */
     uint8_t packed;      /* attribute packed on this member */
-    uint8_t dots;        /* declared with [...] */
+    uint8_t dots;        /* declared with [...]; 2: `[][...]`, and the first stays
+                            open */
     uint32_t align;      /* bytes asked for by aligned/_Alignas; 0: none */
 } jf_Field;
 

@@ -413,11 +413,31 @@ PyObject *jpy_cffi_lib_new(FFIObject *ffi, LibSource *src)
     return NULL;
 }
 
+/* To cffi what is const in an opened library is a constant: it has no address. */
+static int refuse_const(LibObject *lib, PyObject *name)
+{
+    Py_ssize_t n;
+    LibSource *src = lib->handle->src;
+    if (!src || !src->close)
+        return 0; /* a compiled module */
+    const char *s = PyUnicode_AsUTF8AndSize(name, &n);
+    if (!s)
+        return -1;
+    const jf_Symbol *sym = jf_scope_find(lib->ffi->scope, s, (size_t)n);
+    if (!sym || sym->kind != JF_SYM_VARIABLE || !(sym->quals & JF_Q_CONST) ||
+        sym->type->kind == JF_ARRAY)
+        return 0;
+    PyErr_Format(PyExc_AttributeError,
+                 "cffi library '%U' has no function or global variable named '%U'",
+                 lib->name, name);
+    return -1;
+}
+
 PyObject *jpy_cffi_lib_addressof(State *st, PyObject *self, PyObject *name)
 {
     LibObject *lib = (LibObject *)self;
     PyObject *o = get_or_raise(lib, name);
-    if (!o)
+    if (!o || refuse_const(lib, name) < 0)
         return NULL;
     if (Py_IS_TYPE(o, st->cffi_glob_type))
         return glob_pointer((GlobObject *)o);

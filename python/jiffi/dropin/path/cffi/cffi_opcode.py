@@ -62,7 +62,8 @@ _PRIMITIVES = (
     ("INT_FAST32", "int_fast32_t"), ("UINT_FAST32", "uint_fast32_t"),
     ("INT_FAST64", "int_fast64_t"), ("UINT_FAST64", "uint_fast64_t"),
     ("INTMAX", "intmax_t"), ("UINTMAX", "uintmax_t"),
-    ("FLOATCOMPLEX", "float _Complex"), ("DOUBLECOMPLEX", "double _Complex"),
+    ("FLOATCOMPLEX", "_cffi_float_complex_t"),
+    ("DOUBLECOMPLEX", "_cffi_double_complex_t"),
     ("CHAR16", "char16_t"), ("CHAR32", "char32_t"))
 
 for _i, (_name, _) in enumerate(_PRIMITIVES):

@@ -8,7 +8,7 @@ primitive types; the classes are here by name and say so when they are used.
 _KINDS = {
     "c": ("char", "wchar_t", "char16_t", "char32_t"),
     "f": ("float", "double", "long double"),
-    "j": ("float _Complex", "double _Complex"),
+    "j": ("_cffi_float_complex_t", "_cffi_double_complex_t"),
 }
 
 
