@@ -94,8 +94,15 @@ def _read_sources(args, parser):
     with args.csrc, args.cdef:
         source = args.csrc.read()
         cdef = args.cdef.read()
-    write(args.output, c_text(ffi_from_sources(args.module_name, cdef, source,
-                                               args.ffi_class)))
+    from jiffi import CDefError, FFIError
+    try:
+        text = c_text(ffi_from_sources(args.module_name, cdef, source,
+                                       args.ffi_class))
+    except (CDefError, FFIError, ValueError) as e:
+        # The user's mistake, in a file that has a name: no traceback of ours.
+        parser.exit(1, "%s: error: %s\n" % (parser.prog, str(e).replace(
+            "<cdef source string>", args.cdef.name)))
+    write(args.output, text)
 
 
 def _no_mode(args, parser):

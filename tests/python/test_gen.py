@@ -100,6 +100,16 @@ def test_gen_errors(tmp_path, args, words):
     assert words in run(*args, cwd=str(tmp_path), ok=False)
 
 
+def test_gen_names_the_file(tmp_path):
+    """A mistake in the declarations is one of their file, not of ours."""
+    (tmp_path / "a.cdef").write_text("int f(int);\nint g(sizet n);\n")
+    (tmp_path / "a.c").write_text("")
+    said = run("gen", "read-sources", "m", "a.cdef", "a.c", "out.c", cwd=str(tmp_path),
+               ok=False)
+    assert "error: a.cdef:2:7: unknown type name 'sizet'" in said
+    assert "Traceback" not in said and not (tmp_path / "out.c").exists()
+
+
 # --- setuptools ------------------------------------------------------------------------
 
 SETUP = """
