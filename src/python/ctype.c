@@ -107,10 +107,12 @@ static void fill_facts(CTypeObject *ct)
                       (V_IS_INT(ct->item_code) || ct->item_code == V_CHAR);
 }
 
-/* An enum without enumerators may be anything; say what it is taken for. */
+/* An enum without enumerators may be anything; say what it is taken for, unless
+ * a compiler said it. */
 static int warn_empty_enum(const jf_Type *t)
 {
-    if (t->kind != JF_ENUM || t->u.en->n_items)
+    if (t->kind != JF_ENUM || t->u.en->n_items ||
+        t->u.en->flags & (JF_R_CUSTOM | JF_R_PARTIAL))
         return 0;
     jf_Buf b = JF_BUF_INIT;
     jf_type_print(t, "", 0, &b, NULL);

@@ -162,7 +162,8 @@ enum {
     JF_R_DOTS_INT = 128, /* typedef int... name; with JF_R_OPAQUE_DOTS */
     JF_R_DOTS_FLOAT = 256, /* typedef float... name; likewise */
     JF_R_CUSTOM = 512   /* laid out, but not as its declaration says: what else
-                           is in it is not known, nor how it is passed by value */
+                           is in it is not known, nor how it is passed by value;
+                           an enum: its integer was given, not guessed */
 };
 
 /* ... and: not complete yet, jf_Group.complete does it at the first layout. */

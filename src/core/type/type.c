@@ -673,7 +673,7 @@ bool jf_type_complete_enum(jf_Group *g, jf_Type *en, jf_Type *to,
         memcpy(copy, items, n * sizeof *copy);
     e->items = copy;
     e->n_items = n;
-    e->flags = (uint16_t)(e->flags | rec_flags | JF_R_COMPLETE);
+    e->flags = (uint16_t)(e->flags | rec_flags | JF_R_COMPLETE | JF_R_CUSTOM);
     jf_type_enum_integer(en, to);
     return true;
 }
