@@ -99,8 +99,6 @@ _QUIET = """\
 #endif
 #if defined(__cplusplus) && defined(__GNUC__)
 #pragma GCC diagnostic ignored "-Winvalid-offsetof"
-#elif defined(__GNUC__)
-#pragma GCC diagnostic error "-Wimplicit-function-declaration"
 #endif
 
 """
@@ -286,7 +284,7 @@ class CWriter:
         parts += self._source("".join(parts))
         parts += [
             _RULE, "\n", _QUIET,
-            _STRICT if self.errors.__name__ == "jiffi._jiffi" else "",
+            "" if self.as_cffi else _STRICT,
             "\n".join(functions + table_lines), "\n",
             _MODULE.format(version=literal(__version__), backend=backend,
                            init=init_function(self.name),
