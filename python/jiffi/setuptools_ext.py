@@ -96,6 +96,7 @@ def _add_c_module(dist, ffi, module_name, source, extension, kwds):
         def run(self):
             if ext.sources[0] == placeholder:
                 # A hook for subclasses: called just before the C is written.
+                os.makedirs(self.build_temp, exist_ok=True)
                 pre_run = getattr(self, "pre_run", None)
                 if pre_run is not None:
                     pre_run(ext, ffi)

@@ -211,7 +211,9 @@ static PyObject *integer(State *st, const jf_Symbol *sym, const jiffi_symbol *s)
 {
     unsigned long long bits = 0;
     bool negative = s->integer(&bits) != 0;
-    if (sym->kind == JF_SYM_CONSTANT && !(sym->flags & JF_S_DOTS)) {
+    /* To cffi enumerators are the compiler's, whatever the declaration counts. */
+    bool checked = !(st->cffi && sym->flags & JF_S_ENUMERATOR);
+    if (checked && sym->kind == JF_SYM_CONSTANT && !(sym->flags & JF_S_DOTS)) {
         bool below = !(sym->flags & JF_S_UNSIGNED) && sym->value < 0;
         if (sym->flags & JF_S_DISAGREES || below != negative ||
             (unsigned long long)sym->value != bits)

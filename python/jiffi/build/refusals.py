@@ -45,7 +45,7 @@ def refuse_c(declared):
             continue
         result = symbol["result"]
         spelled = result["c"].replace("{}", "").strip()
-        if _opaque(result) and spelled in undefined:
+        if result["open"] == "type" or (_opaque(result) and spelled in undefined):
             raise TypeError("function %s: %r is used as result type, but is opaque"
                             % (symbol["name"], spelled))
 

@@ -303,6 +303,7 @@ JF_NORETURN void jf_strict_only_dots(Parser *p, const jf_Name *of, const char *a
 void jf_strict_param(Parser *p, const jf_Name *of, uint32_t i);
 void jf_strict_unknown(Parser *p, const jf_Tok *t);
 void jf_strict_type_text(Parser *p, jf_Status status, const char *message);
+void jf_strict_partial_bits(Parser *p);
 /* A bit-field that C does not allow: true, the record shall stay incomplete, so
  * that its first use fails. */
 bool jf_strict_bad_bits(Parser *p);

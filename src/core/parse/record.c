@@ -214,6 +214,9 @@ static void member_line(Parser *p, Body *b)
         return;
     }
     if (at_tok(p, JF_TK_DOTS)) {
+        for (uint32_t i = b->first; i < p->n_fields; i++)
+            if (p->fields[i].bits >= 0)
+                jf_strict_partial_bits(p);
         b->flags |= JF_R_PARTIAL;
         jf_parse_next(p);
         jf_parse_expect(p, JF_TK_SEMI);

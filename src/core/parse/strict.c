@@ -90,6 +90,13 @@ void jf_strict_type_text(Parser *p, jf_Status status, const char *message)
         jf_parse_fail(p, NULL, status, "%s", message);
 }
 
+void jf_strict_partial_bits(Parser *p)
+{
+    if (p->scope->strict)
+        jf_parse_fail(p, NULL, JF_UNSUPPORTED,
+                      "a struct with bit-fields cannot be declared with '...;'");
+}
+
 bool jf_strict_bad_bits(Parser *p)
 {
     if (p->scope->strict && !p->is_type)

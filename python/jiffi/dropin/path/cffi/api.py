@@ -22,3 +22,18 @@ class FFI(_cffi_backend._InlineFFI):
         lib = super().dlopen(name, flags)
         self._libraries.append(lib)
         return lib
+
+    @property
+    def _windows_unicode(self):
+        """What set_unicode() was told; None before."""
+        if "TCHAR" not in self.list_types()[0]:
+            return None
+        return self.typeof("TCHAR") is self.typeof("wchar_t")
+
+    def _apply_windows_unicode(self, kwds):
+        from jiffi.build.source import add_unicode_flags
+        add_unicode_flags(self, kwds)
+
+    def _apply_embedding_fix(self, kwds):
+        from jiffi.build.source import add_embedding_flags
+        add_embedding_flags(kwds)
