@@ -51,10 +51,11 @@ def simple(tally, name, command, env=None):
     tally.add(name, int(not failed), int(failed))
 
 
+# passed, failed, and how many of the failed ones may.
 CLOSING = re.compile(r"^(\d+) passed, (\d+) failed(?: \((\d+) of them expected\))?")
 
 
-def counted(tally, name, command):
+def counted(tally, name, command, closing=CLOSING):
     """A command that says `N passed, M failed` itself, in a line of its own."""
     env = dict(os.environ, PYTHONUNBUFFERED="1")
     sys.stdout.flush()
@@ -63,10 +64,10 @@ def counted(tally, name, command):
     found = None
     for line in process.stdout:
         print(line, end="", flush=True)
-        found = CLOSING.match(line) or found
+        found = closing.match(line) or found
     code = process.wait()
-    passed, failed, expected = (int(n or 0) for n in found.groups()) if found else (0, 1, 0)
-    failed -= expected
+    passed, failed, *expected = (int(n or 0) for n in found.groups()) if found else (0, 1)
+    failed -= sum(expected)
     tally.add(name, passed, failed or int(code != 0))
 
 
@@ -151,6 +152,11 @@ def steps_all(tally):
         yield "abi-" + side, lambda s=side: fuzzer(
             tally, "abi fuzz, " + s, "tests/abi/fuzz.py", "--objects", "build/dev",
             "--side", s, "--count", "1000", "--seed", SEED)
+    yield "conformance", lambda: counted(tally, "conformance", [
+        python, "tests/conformance/run", "-j", "2"])
+    yield "clients", lambda: counted(
+        tally, "clients", [python, "tests/clients/run", "--quick"],
+        re.compile(r"^(\d+) the same on both, (\d+) not"))
     yield "packaging", lambda: counted(tally, "packaging", [python, "tests/packaging/run"])
 
 

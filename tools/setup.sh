@@ -35,6 +35,8 @@ EOF
     if [ "$1" = --test ]; then
         have c++ || want g++
         have git || want git
+        # A package built on cffi that brings no library of its own.
+        "$PY" -c "import ctypes; ctypes.CDLL('libcairo.so.2')" 2>/dev/null || want libcairo2
     fi
     # The compilers of other targets, for the comparisons with them; too much to
     # put on a person's machine unasked.
