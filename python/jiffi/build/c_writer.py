@@ -114,6 +114,18 @@ _STRICT = """\
 
 """
 
+# Names below the user's source, which has the others.
+_LEGEND = """\
+/* For every name x:
+ *   jiffi_d_x  C calls the function (or macro) through this one
+ *   jiffi_f_x  Python calls it through this one
+ *   jiffi_t_x  ctypes for that: of the result, then of the parameters
+ *   jiffi_p_x  what Python gives to an extern "Python" function
+ *   jiffi_a_x, jiffi_i_x, jiffi_v_x  a variable's address, a constant's value
+ *   jiffi_check_x  never called: does the header agree with the declarations? */
+
+"""
+
 _RULE = "/* %s */\n" % ("-" * 78)
 
 _MODULE = """\
@@ -217,7 +229,8 @@ class CWriter:
         if kind == "function":
             if symbol["python"]:
                 return wrappers.extern_python(symbol, self.startup is not None)
-            return wrappers.function(symbol, _policy(symbol, self.declared))
+            return wrappers.function(symbol, _policy(symbol, self.declared),
+                                     self.errors.__name__ == "_cffi_backend")
         if kind == "variable":
             return wrappers.variable(symbol)
         if kind == "constant":
@@ -284,7 +297,7 @@ class CWriter:
         parts += self._source("".join(parts))
         parts += [
             _RULE, "\n", _QUIET,
-            "" if self.as_cffi else _STRICT,
+            "" if self.as_cffi else _STRICT, _LEGEND,
             "\n".join(functions + table_lines), "\n",
             _MODULE.format(version=literal(__version__), backend=backend,
                            init=init_function(self.name),
