@@ -125,9 +125,20 @@ static PyObject *from_value(void *type, const void *value)
     return jpy_to_object(ct, (char *)value, NULL);
 }
 
+/* In cffi's flavour as Python says it of functions written in C. */
 static PyObject *bad_count(PyObject *self, Py_ssize_t given)
 {
-    return jpy_arity_error((CDataObject *)self, given);
+    CDataObject *fn = (CDataObject *)self;
+    FunctionInfo *f = jpy_function_info(fn);
+    if (!fn->ctype->st->cffi || !f)
+        return jpy_arity_error(fn, given);
+    unsigned wanted = f->fn->u.func->n_params;
+    const char *name = f->def.ml_name;
+    if (wanted > 1)
+        return PyErr_Format(PyExc_TypeError, "%s expected %u arguments, got %zd",
+                            name, wanted, given);
+    return PyErr_Format(PyExc_TypeError, "%s() takes %s (%zd given)", name,
+                        wanted ? "exactly one argument" : "no arguments", given);
 }
 
 /* --- around the call ---------------------------------------------------------------------- */

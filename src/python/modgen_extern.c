@@ -69,7 +69,13 @@ static PyObject *attach(PyObject *self, PyObject *callable)
     PyObject *name = PyTuple_GET_ITEM(self, 1);
     name = name == Py_None ? PyObject_GetAttrString(callable, "__name__")
                            : Py_NewRef(name);
-    const char *text = name ? PyUnicode_AsUTF8(name) : NULL;
+    const char *text = NULL;
+    if (name && PyUnicode_Check(name))
+        text = PyUnicode_AsUTF8(name);
+    else if (name)
+        PyErr_Format(PyExc_TypeError,
+                     "ffi.def_extern(): a name must be str, not %.200s",
+                     Py_TYPE(name)->tp_name);
     const jiffi_symbol *row;
     CTypeObject *ct = text ? declared(ffi, g, text, &row) : NULL;
     PyObject *target = NULL;

@@ -287,7 +287,7 @@ def test_call(everything, name, arguments, expected):
     ("half", ("x",), TypeError, "half() argument 1"),
     ("sum", ([1, "x"], 2), TypeError, "sum() argument 1"),
     ("move", (1, 2), TypeError, "move() argument 1"),
-    ("answer", (1,), TypeError, "takes no arguments"),
+    ("answer", (1,), TypeError, "expects 0 arguments"),
     ("x0", (1, 2), TypeError, "exactly one argument"),
 ])
 def test_bad_arguments(everything, name, arguments, error, words):

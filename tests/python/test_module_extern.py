@@ -197,7 +197,7 @@ REFUSED = [
     (dict(name="twice", error="x"), TypeError, "integer"),
     (dict(name="twice", error=2**40), OverflowError, "does not fit"),
     (dict(name="twice", onerror=3), TypeError, "for 'onerror', not int"),
-    (dict(name=3), TypeError, "'name' must be str or None, not int"),
+    (dict(name=3), TypeError, "a name must be str, not int"),
     (dict(nonsense=1), TypeError, "nonsense"),
 ]  # fmt: skip
 

@@ -113,12 +113,10 @@ def _direct(symbol):
             "}"]
 
 
-def _head(symbol):
+def _head(symbol, single):
     """The wrapper's first line, and how it names argument i."""
-    name, count = symbol["name"], len(symbol["params"])
-    if count == 0:
-        return "jiffi_f_%s(PyObject *self, PyObject *unused)" % name, None
-    if count == 1:
+    name = symbol["name"]
+    if single:
         return "jiffi_f_%s(PyObject *self, PyObject *arg)" % name, "arg"
     return ("jiffi_f_%s(PyObject *self, PyObject *const *args, Py_ssize_t n)" % name,
             "args[%d]")
@@ -158,22 +156,21 @@ def _call(symbol, gil):
     return lines + [give + _box(name, result) + ";"]
 
 
-def _wrapper(symbol, gil):
-    head, argument = _head(symbol)
+def _wrapper(symbol, gil, single):
+    """`single`: METH_O; else METH_FASTCALL."""
+    head, argument = _head(symbol, single)
     pointers = _has_pointers(symbol)
     count = len(symbol["params"])
     body = _locals(symbol)
     if count == 0:
-        body += ["(void)unused;"]
-    elif count > 1:
+        body += ["(void)args;"]
+    if not single:
         body += ["if (n != %d)" % count,
                  "    return jiffi_api->bad_count(self, n);"]
     for i, t in enumerate(symbol["params"]):
         body += _unbox(symbol["name"], i, t,
-                       argument % i if count > 1 else argument,
+                       argument if single else argument % i,
                        "goto done" if pointers else "return NULL")
-    if count == 0:
-        body += ["(void)self;"]
     call = _call(symbol, gil)
     if pointers:
         # A block: C++ lets no goto jump over the initialisations.
@@ -208,8 +205,10 @@ def _as_direct(function):
     return "JIFFI_CAST(void (*)(void), %s)" % function
 
 
-def function(symbol, gil):
-    """(lines of C, row of the symbol table) of a function."""
+def function(symbol, gil, uniform=False):
+    """(lines of C, row of the symbol table) of a function. METH_NOARGS is for nobody:
+    the interpreter has no quick way to call it. `uniform`: METH_O neither, so that
+    the wrong number of arguments is always our error."""
     name, params = symbol["name"], symbol["params"]
     if symbol["variadic"]:
         return _variadic_check(symbol), _row(
@@ -219,10 +218,11 @@ def function(symbol, gil):
     if any(map(needs_ctype, params + [symbol["result"]])):
         types = "jiffi_t_%s" % name
         lines += ["static void *%s[%d];" % (types, len(params) + 1)]
-    lines += _wrapper(symbol, gil)
+    single = len(params) == 1 and not uniform
+    lines += _wrapper(symbol, gil, single)
     wrapper = "jiffi_f_%s" % name
-    flags = ("METH_NOARGS", "METH_O")[len(params)] if len(params) < 2 else None
-    if flags is None:
+    flags = "METH_O"
+    if not single:
         flags, wrapper = "METH_FASTCALL", "JIFFI_FAST(%s)" % wrapper
     return lines, _row(name, "JIFFI_FUNCTION", flags, wrapper, types,
                        _as_direct("jiffi_d_" + name))
