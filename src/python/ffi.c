@@ -142,6 +142,12 @@ static void *raise_type_error(State *st, jf_Diag *d)
     return jpy_raise(st->cdef_error, d);
 }
 
+/* An enum with `...` and no compiler that told its values: cffi has no type yet. */
+static bool is_unknown_enum(const jf_Type *t)
+{
+    return t->kind == JF_ENUM && t->u.en->flags & JF_R_PARTIAL && !t->group->oracle;
+}
+
 static PyObject *parse_entry(FFIObject *ffi, PyObject *text)
 {
     if (ffi->stock)
@@ -155,6 +161,11 @@ static PyObject *parse_entry(FFIObject *ffi, PyObject *text)
     jf_Diag d = JF_DIAG_INIT;
     if (jf_parse_type(ffi->scope, s, (size_t)n, &t, NULL, &d) != JF_OK)
         return raise_type_error(st, &d);
+    if (st->cffi && is_unknown_enum(t)) {
+        PyErr_SetObject(st->verification_missing, text);
+        jf_type_unref(st->universe, t);
+        return NULL;
+    }
     if (t->kind != JF_FUNC)
         return (PyObject *)jpy_ctype_steal(st, t);
     jf_Type *ptr = jf_type_pointer(st->universe, t, 0);

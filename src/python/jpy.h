@@ -49,6 +49,7 @@ typedef struct State {
     PyObject *cdef_error;      /* jiffi.DeclarationError: a CDefError, an FFIError */
     PyObject *verification_error, *verification_missing, *pkgconfig_error;
     PyTypeObject *clibrary_type; /* CLibrary: cffi/backend_lib.c; NULL in jiffi */
+    struct FFIObject *verifying; /* for whom a module is loaded: verify.c; borrowed */
     PyObject *backend;         /* the FFI behind _cffi_backend's functions; NULL
                                   in jiffi */
     struct CTypeObject *void_p; /* often needed ctypes; owned */
@@ -505,6 +506,7 @@ void jpy_modgen_forget(State *st, bool gone);
 PyObject *jpy_modgen_def_extern(FFIObject *ffi, PyObject *name, PyObject *error,
                                 PyObject *onerror);
 int jpy_init_modgen(State *st, PyObject *module);
+int jpy_init_verify(State *st, PyObject *module);
 
 /* --- callback.c -------------------------------------------------------------------------------- */
 

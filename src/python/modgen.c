@@ -252,9 +252,9 @@ static int give_libs(State *st, FFIObject *ffi, PyObject *libs)
 
 static PyObject *make_lib(State *st, FFIObject *ffi, ModGen *g, PyObject *libs)
 {
-    if (give_libs(st, ffi, libs) < 0)
+    if (!st->verifying && give_libs(st, ffi, libs) < 0)
         return NULL;
-    return st->cffi ? jpy_cffi_lib_new(ffi, &g->source)
+    return st->cffi && !st->verifying ? jpy_cffi_lib_new(ffi, &g->source)
                     : jpy_lib_new(ffi, &g->source);
 }
 
@@ -262,7 +262,13 @@ static PyObject *make_lib(State *st, FFIObject *ffi, ModGen *g, PyObject *libs)
 static PyObject *make_entry(State *st, ModGen *g)
 {
     PyObject *names = include_names(g->m);
-    FFIObject *ffi = names ? module_ffi(st, g, names) : NULL;
+    FFIObject *ffi = NULL;
+    if (names && st->verifying) {
+        if (jpy_verify_take(st->verifying, g) == 0)
+            ffi = (FFIObject *)Py_NewRef((PyObject *)st->verifying);
+    } else if (names) {
+        ffi = module_ffi(st, g, names);
+    }
     PyObject *libs = ffi ? include_libs(names) : NULL;
     PyObject *externs = libs ? PyDict_New() : NULL;
     PyObject *lib = externs ? make_lib(st, ffi, g, libs) : NULL;
@@ -286,7 +292,16 @@ static ModGen *load(State *st, const jiffi_module *m, const char *name)
     if (check_version(m) < 0)
         return NULL;
     ModGen *g = gen_for(m);
-    if (!g || (g->st == st && g->entry))
+    bool loaded = g && g->st == st && g->entry;
+    if (loaded && st->verifying &&
+        (FFIObject *)PyTuple_GET_ITEM(g->entry, ENTRY_FFI) != st->verifying) {
+        PyErr_Format(PyExc_ImportError,
+                     "module '%.200s' was loaded for another FFI: its functions "
+                     "have the types of that",
+                     m->name);
+        return NULL;
+    }
+    if (!g || loaded)
         return g;
     if (g->st && g->st != st) {
         PyErr_Format(PyExc_ImportError,

@@ -9,6 +9,7 @@
  *   modgen_lib.c     the tables as a source of a library
  *   modgen_extern.c  extern "Python"
  *   modgen_exports.c what the module's wrappers call
+ *   verify.c         a module for an FFI that is there already
  */
 #ifndef JF_PYTHON_MODGEN_H
 #define JF_PYTHON_MODGEN_H
@@ -57,5 +58,10 @@ const struct jiffi_exports *jpy_modgen_exports(void);
 /* --- modgen_extern.c --------------------------------------------------------------- */
 
 void jpy_modgen_call_python(jiffi_extern_python *x, void *cells);
+
+/* --- verify.c ------------------------------------------------------------------------ */
+
+/* The module is to answer for `ffi`: compare, fill in. 0, or -1 with an exception. */
+int jpy_verify_take(FFIObject *ffi, ModGen *g);
 
 #endif

@@ -431,15 +431,7 @@ def test_set_unicode():
             ffi.set_unicode(on)
 
 
-# --- what waits for API mode ---------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", [
-    "compile", "distutils_extension", "embedding_api", "embedding_init_code", "emit_c_code",
-    "emit_python_code", "set_source", "set_source_pkgconfig", "verify"])
-def test_api_mode_is_not_there_yet(name):
-    with pytest.raises(NotImplementedError, match=r"ffi\.%s\(\) builds a module" % name):
-        getattr(FFI(), name)("x", y=1)
+# --- API mode: what an FFI without a module says -------------------------------------------
 
 
 def test_def_extern():

@@ -12,6 +12,7 @@ of the generator.
     output.py     files that are written only when they change
     compiler.py   C to a shared library: with setuptools, else by direct.py
     pkgconfig.py  flags from pkg-config
+    verifier.py   ffi.verify(): a module for an FFI that exists
 """
 
 import os
@@ -116,6 +117,5 @@ def distutils_extension(ffi, tmpdir="build", verbose=True):
 
 
 def verify(ffi, *args, **kwds):
-    raise NotImplementedError(
-        "ffi.verify() is cffi's old way; ffi.inline() compiles and caches C source, "
-        "ffi.set_source() and ffi.compile() make a module")
+    from . import verifier
+    return verifier.verify(ffi, *args, **kwds)

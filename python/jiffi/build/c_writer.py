@@ -237,11 +237,18 @@ class CWriter:
             return wrappers.constant(symbol)
         return None
 
+    def _wanted(self):
+        """The symbols that the module has itself."""
+        return [s for s in self.declared["symbols"] if not s["included"]]
+
+    def _included(self):
+        """Names of the modules that have the others."""
+        return _included_names(self.ffi, self.errors.VerificationError)
+
     def _functions(self):
         """All functions, and the rows of the symbol table."""
         lines, rows = [], []
-        wanted = [s for s in self.declared["symbols"] if not s["included"]]
-        for symbol in sorted(wanted, key=lambda s: sort_key(s["name"])):
+        for symbol in sorted(self._wanted(), key=lambda s: sort_key(s["name"])):
             try:
                 made = self._symbol(symbol)
             except wrappers.Unsupported as e:
@@ -260,8 +267,7 @@ class CWriter:
             lines += more
         more, facts["symbols"], facts["n_symbols"] = tables.symbols(rows)
         lines += more
-        more, facts["includes"] = tables.includes(
-            _included_names(self.ffi, self.errors.VerificationError))
+        more, facts["includes"] = tables.includes(self._included())
         return lines + more, facts
 
     def _source(self, before):

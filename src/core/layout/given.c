@@ -25,6 +25,21 @@ static bool member_end(const jf_Field *f, uint64_t *end)
     return true;
 }
 
+/* Where the offsets are given an open array may stand anywhere. */
+static jf_Status given_ready(const jf_Target *target, const jf_Type *rec,
+                             jf_Field *f, unsigned depth, jf_Diag *d)
+{
+    jf_Type *t = f->type;
+    if (t->kind != JF_ARRAY || t->length != JF_UNKNOWN)
+        return jf_layout_member(target, rec, f, depth, d);
+    jf_Status st = jf_layout(target, t->to, d);
+    if (st == JF_OK) {
+        t->align = t->to->align;
+        rec->u.rec->flags |= JF_R_FLEX;
+    }
+    return st;
+}
+
 /* Are these the numbers that the declaration alone leads to? False: memory. */
 static bool note_custom(const jf_Target *target, jf_Type *rec, uint64_t size,
                         uint32_t align)
@@ -51,21 +66,6 @@ static bool note_custom(const jf_Target *target, jf_Type *rec, uint64_t size,
     return true;
 }
 
-/* Where the offsets are given an open array may stand anywhere. */
-static jf_Status given_ready(const jf_Target *target, const jf_Type *rec,
-                             jf_Field *f, jf_Diag *d)
-{
-    jf_Type *t = f->type;
-    if (t->kind != JF_ARRAY || t->length != JF_UNKNOWN)
-        return jf_layout_member(target, rec, f, 0, d);
-    jf_Status st = jf_layout(target, t->to, d);
-    if (st == JF_OK) {
-        t->align = t->to->align;
-        rec->u.rec->flags |= JF_R_FLEX;
-    }
-    return st;
-}
-
 jf_Status jf_layout_given(jf_Type *rec, uint64_t size, uint32_t align, jf_Diag *d)
 {
     const jf_Target *target = rec->group->universe->target;
@@ -85,7 +85,7 @@ jf_Status jf_layout_given(jf_Type *rec, uint64_t size, uint32_t align, jf_Diag *
     for (uint32_t i = 0; i < r->n_fields && st == JF_OK; i++) {
         jf_Field *f = &r->fields[i];
         uint64_t end = 0;
-        st = given_ready(target, rec, f, d);
+        st = given_ready(target, rec, f, 0, d);
         if (st == JF_OK && (!member_end(f, &end) || end > size)) {
             char rest[120];
             snprintf(rest, sizeof rest,
@@ -129,7 +129,7 @@ static jf_Status ask_member(const Ask *a, const jf_Type *rec, jf_Field *f)
     if (f->bits >= 0)
         return jf_diag_set(a->d, JF_UNSUPPORTED,
                            "%s: using both bitfields and '...;'", a->name);
-    jf_Status st = jf_layout_member(a->target, rec, f, a->depth, a->d);
+    jf_Status st = given_ready(a->target, rec, f, a->depth, a->d);
     if (st != JF_OK)
         return st;
     if (!a->oracle->member(a->oracle->ctx, a->name, f->name, &offset, &size) ||
@@ -224,12 +224,39 @@ static jf_Status ask_anonymous(const Ask *a, const jf_Type *rec, jf_Field *f)
     return st;
 }
 
+/* Put the members of the anonymous member `i` in its place. False: memory. */
+static bool lift(jf_Type *rec, uint32_t i)
+{
+    jf_Record *r = rec->u.rec;
+    const jf_Record *inner = r->fields[i].type->u.rec;
+    uint32_t n = inner->n_fields, behind = r->n_fields - i - 1;
+    jf_Field *all =
+        jf_arena_alloc(&rec->group->arena, (i + n + behind + 1) * sizeof *all);
+    if (!all)
+        return false;
+    memcpy(all, r->fields, i * sizeof *all);
+    if (n)
+        memcpy(all + i, inner->fields, n * sizeof *all);
+    memcpy(all + i + n, r->fields + i + 1, behind * sizeof *all);
+    r->fields = all;
+    r->n_fields = i + n + behind;
+    return true;
+}
+
+/* Where the members of an anonymous member do not lie as they would in one piece,
+ * the header has them in another way: they are members of the whole then. */
 static jf_Status ask_fields(const Ask *a, jf_Type *rec)
 {
     jf_Status st = JF_OK;
     for (uint32_t i = 0; i < rec->u.rec->n_fields && st == JF_OK; i++) {
         jf_Field *f = &rec->u.rec->fields[i];
         st = is_anonymous(f) ? ask_anonymous(a, rec, f) : ask_member(a, rec, f);
+        if (st != JF_SEMANTIC || !is_anonymous(f))
+            continue;
+        if (a->d)
+            jf_diag_clear(a->d);
+        st = lift(rec, i) ? JF_OK : jf_diag_set(a->d, JF_NOMEM, "out of memory");
+        i--; /* its members are next */
     }
     return st;
 }
@@ -253,9 +280,15 @@ jf_Status jf_layout_by_oracle(const jf_Target *target, jf_Type *rec, unsigned de
         st = jf_layout_fail(d, JF_UNSUPPORTED, rec, "is nested too deeply");
     } else {
         Ask a = {target, o, name.p, depth, d};
+        jf_Field *fields = r->fields;
+        uint32_t n = r->n_fields;
         r->flags |= JF_R_BUSY;
         st = ask_fields(&a, rec);
         r->flags &= (uint16_t)~JF_R_BUSY;
+        if (st != JF_OK) {
+            r->fields = fields;
+            r->n_fields = n;
+        }
     }
     if (st == JF_OK)
         st =

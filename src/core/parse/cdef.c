@@ -542,6 +542,27 @@ jf_Status jf_cdef(jf_Scope *s, const char *text, size_t n,
     return st;
 }
 
+static void answer_body(Parser *p, void *unused)
+{
+    (void)unused;
+    jf_parse_answers(p);
+    p->scope->version++;
+}
+
+jf_Status jf_scope_answer(jf_Scope *s, const jf_Oracle *oracle, jf_Diag *d)
+{
+    char room[16];
+    Parser p;
+    parser_init(&p, s, "<answers>", 1, d);
+    const jf_Oracle *before = s->group->oracle;
+    p.oracle = s->group->oracle = oracle;
+    jf_Status st = run(&p, "", 0, answer_body, NULL, room, sizeof room);
+    if (st != JF_OK)
+        s->group->oracle = before;
+    parser_free(&p);
+    return st;
+}
+
 jf_Status jf_parse_type(jf_Scope *s, const char *text, size_t n, jf_Type **type,
                         unsigned *quals, jf_Diag *d)
 {

@@ -95,6 +95,11 @@ jf_Status jf_scope_include(jf_Scope *s, jf_Scope *other, jf_Diag *d);
 jf_Status jf_cdef(jf_Scope *s, const char *text, size_t n,
                   const jf_CdefOptions *options, jf_Diag *d);
 
+/* Fill in what the declarations so far leave open, in place: their types stay what
+ * they are. The oracle must outlive the scope's group, which lays its records out by
+ * it from now on. A failure leaves the scope as it was, but for single values. */
+jf_Status jf_scope_answer(jf_Scope *s, const jf_Oracle *oracle, jf_Diag *d);
+
 /* Declare by hand what a table says instead of a text: `sym` (name, link, type,
  * kind, quals, gil, flags, value... ) is copied, its strings too; the scope holds
  * the type. JF_SEMANTIC when the name is taken by something else. */

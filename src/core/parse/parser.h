@@ -298,6 +298,7 @@ const char *jf_parse_string(Parser *p, size_t *n);
 /* Strict scopes (strict.c): each fails where it applies, and returns otherwise. */
 void jf_strict_define(Parser *p, const jf_Name *name, const char *text);
 void jf_strict_body(Parser *p, const char *at);
+void jf_strict_open_bits(Parser *p, const jf_Type *rec);
 void jf_strict_late_enum(Parser *p, const jf_Name *tag);
 JF_NORETURN void jf_strict_only_dots(Parser *p, const jf_Name *of, const char *at);
 void jf_strict_param(Parser *p, const jf_Name *of, uint32_t i);
@@ -380,6 +381,8 @@ void jf_parse_given_members(Parser *p, jf_Type *rec);
 jf_Type *jf_parse_given_enum(Parser *p, jf_Type *t, const char *at);
 /* Fill in a CONSTANT with JF_S_DOTS, or hold it against the oracle's value. */
 void jf_parse_given_value(Parser *p, const char *name, jf_Symbol *sym);
+/* All that the scope's declarations leave open, and commit. (answer.c) */
+void jf_parse_answers(Parser *p);
 
 /* `#` at the beginning of a line: the whole directive. (directive.c) */
 void jf_parse_directive(Parser *p);

@@ -16,11 +16,13 @@ static const char *kind_word(unsigned kind)
 /* --- members -------------------------------------------------------------- */
 
 typedef struct Body {
-    jf_Type *rec;   /* being defined */
-    uint32_t first; /* its first field in p->fields */
-    uint32_t marks; /* its first mark in p->stamps */
-    uint32_t stamp; /* marks the names of its members */
-    unsigned flags; /* JF_R_* found inside */
+    jf_Type *rec;            /* being defined */
+    uint32_t first;          /* its first field in p->fields */
+    uint32_t marks;          /* its first mark in p->stamps */
+    uint32_t stamp;          /* marks the names of its members */
+    unsigned flags;          /* JF_R_* found inside */
+    const char *late_at;     /* a member behind an open array; NULL: none */
+    const char *late, *open; /* the names of the two */
 } Body;
 
 /* A name bears the stamp of the innermost open record with such a member; the
@@ -123,14 +125,26 @@ static void check_member(Parser *p, Body *b, const Decl *d)
         b->flags |= JF_R_PARTIAL;
     if (p->n_fields > b->first && b->rec->kind == JF_STRUCT &&
         p->fields[p->n_fields - 1].type->kind == JF_ARRAY &&
-        p->fields[p->n_fields - 1].type->length == JF_UNKNOWN &&
-        !(b->flags & (JF_R_DOTS_ARRAY | JF_R_PARTIAL)))
-        jf_parse_fail(
-            p, d->at, JF_SEMANTIC,
-            "'%s' follows '%s', an array of open length, which must be "
-            "the last member",
-            name,
-            p->fields[p->n_fields - 1].name ? p->fields[p->n_fields - 1].name : "");
+        p->fields[p->n_fields - 1].type->length == JF_UNKNOWN && !b->late_at) {
+        b->late_at = d->at;
+        b->late = name;
+        b->open = p->fields[p->n_fields - 1].name;
+    }
+}
+
+/* At the closing brace: a member behind an open array is for `...;` alone, where the
+ * compiler says where it lies. */
+static void check_body(Parser *p, const Body *b)
+{
+    bool partial = b->flags & (JF_R_DOTS_ARRAY | JF_R_PARTIAL);
+    for (uint32_t i = b->first; partial && i < p->n_fields; i++)
+        if (p->fields[i].bits >= 0)
+            jf_strict_open_bits(p, b->rec);
+    if (b->late_at && !partial)
+        jf_parse_fail(p, b->late_at, JF_SEMANTIC,
+                      "'%s' follows '%s', an array of open length, which must be "
+                      "the last member",
+                      b->late, b->open ? b->open : "");
 }
 
 /* A record that was defined in the middle of another has its name by way of the
@@ -273,7 +287,10 @@ static void take_fields(Parser *p, Body *b, const Attrs *a)
 /* The current token is `{`. */
 static void record_body(Parser *p, Specs *s, Attrs *a, uint32_t line, bool existed)
 {
-    Body b = {s->type, p->n_fields, p->n_stamps, ++p->scope->stamp, 0};
+    Body b = {.rec = s->type,
+              .first = p->n_fields,
+              .marks = p->n_stamps,
+              .stamp = ++p->scope->stamp};
     jf_Record *r = s->type->u.rec;
     jf_parse_enter(p);
     jf_parse_next(p);
@@ -288,6 +305,7 @@ static void record_body(Parser *p, Specs *s, Attrs *a, uint32_t line, bool exist
         member_line(p, &b);
     }
     unmark_members(p, &b);
+    check_body(p, &b);
     jf_parse_next(p);
     leave_nest(p);
     jf_parse_attrs(p, a);

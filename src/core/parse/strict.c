@@ -41,6 +41,13 @@ void jf_strict_body(Parser *p, const char *at)
                       "valid in cdef()");
 }
 
+void jf_strict_open_bits(Parser *p, const jf_Type *rec)
+{
+    if (p->scope->strict)
+        jf_parse_fail(p, NULL, JF_UNSUPPORTED, "%s: using both bitfields and '...;'",
+                      jf_parse_spell(p, rec, ""));
+}
+
 void jf_strict_late_enum(Parser *p, const jf_Name *tag)
 {
     if (p->scope->strict)

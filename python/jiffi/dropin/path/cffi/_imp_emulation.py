@@ -5,7 +5,8 @@ import importlib.machinery
 import importlib.util
 import sys
 
-__all__ = ["PY_SOURCE", "PY_COMPILED", "C_EXTENSION", "get_suffixes", "load_dynamic"]
+__all__ = ["PY_SOURCE", "PY_COMPILED", "C_EXTENSION", "find_module", "get_suffixes",
+           "load_dynamic"]
 
 PY_SOURCE, PY_COMPILED, C_EXTENSION = 1, 2, 3
 
@@ -16,6 +17,15 @@ def get_suffixes():
              (importlib.machinery.SOURCE_SUFFIXES, "r", PY_SOURCE),
              (importlib.machinery.BYTECODE_SUFFIXES, "rb", PY_COMPILED))
     return [(s, mode, kind) for suffixes, mode, kind in kinds for s in suffixes]
+
+
+def find_module(name, path=None):
+    """(None, file or directory of the module, None)."""
+    spec = importlib.machinery.PathFinder.find_spec(name, path)
+    if spec is None:
+        raise ImportError("no module named %r" % (name,), name=name)
+    places = spec.submodule_search_locations
+    return None, list(places)[0] if places else spec.origin, None
 
 
 def load_dynamic(name, path, file=None):
