@@ -107,13 +107,6 @@ PyObject *jpy_modgen_def_extern(FFIObject *ffi, PyObject *name, PyObject *error,
                         "objects");
         return NULL;
     }
-    /* cffi looks at the name when the decorator is used. */
-    if (name != Py_None && !PyUnicode_Check(name) && !ffi->st->cffi) {
-        PyErr_Format(PyExc_TypeError,
-                     "def_extern() argument 'name' must be str or None, not %.200s",
-                     Py_TYPE(name)->tp_name);
-        return NULL;
-    }
     PyObject *bound = PyTuple_Pack(4, (PyObject *)ffi, name, error, onerror);
     PyObject *f = bound ? PyCFunction_New(&decorator, bound) : NULL;
     Py_XDECREF(bound);
