@@ -11,9 +11,10 @@
 
 /* --- lengths ------------------------------------------------------------------ */
 
-/* One row for each dimension of `t` that is not known; `expr` has the type `t`. */
+/* One row for each dimension of `t` that is not known; `expr` has the type `t`.
+ * `open_first`: nobody is to know the first. */
 static int add_lengths(Describe *x, const char *name, const jf_Type *t,
-                       const char *expr)
+                       const char *expr, bool open_first)
 {
     jf_Buf b = JF_BUF_INIT;
     int bad = 0;
@@ -22,7 +23,7 @@ static int add_lengths(Describe *x, const char *name, const jf_Type *t,
         if (b.failed) {
             PyErr_NoMemory();
             bad = -1;
-        } else if (t->length == JF_UNKNOWN) {
+        } else if (t->length == JF_UNKNOWN && (dim > 0 || !open_first)) {
             bad =
                 jpy_describe_add(x->lengths, Py_BuildValue("sis", name, dim, b.p));
         }
@@ -42,7 +43,9 @@ int jpy_describe_symbol_lengths(Describe *x, const jf_Symbol *sym)
     jf_buf_printf(&expr, is_typedef ? "(*(%s *)0)" : "%s", sym->name);
     if (expr.failed)
         PyErr_NoMemory();
-    int bad = expr.failed ? -1 : add_lengths(x, sym->name, sym->type, expr.p);
+    int bad = expr.failed ? -1
+                          : add_lengths(x, sym->name, sym->type, expr.p,
+                                        sym->flags & JF_S_OPEN_FIRST);
     jf_buf_free(&expr);
     return bad;
 }
@@ -57,7 +60,7 @@ static int member_lengths(Describe *x, const jf_Type *rec, const jf_Field *f)
     bool failed = name.failed || expr.failed;
     if (failed)
         PyErr_NoMemory();
-    int bad = failed ? -1 : add_lengths(x, name.p, f->type, expr.p);
+    int bad = failed ? -1 : add_lengths(x, name.p, f->type, expr.p, f->dots == 2);
     jf_buf_free(&name);
     jf_buf_free(&expr);
     return bad;

@@ -36,6 +36,9 @@ CDEF = r"""
     struct outer { int before; struct { int in; char more[2]; } inner;
                    union { int i; float f; }; };
     struct tail { int n; char text[]; };
+    typedef int row[...];
+    typedef int matrix[...][...];
+    struct pointers { row *r; matrix *m; };
 
     int add(int a, int b);
     long long add_all(signed char a, unsigned char b, short c, unsigned short d,
@@ -65,6 +68,8 @@ CDEF = r"""
     int x0(int x);
     int result(int args, int self);
     int fail(int code);
+    int pick(row *r, matrix *m);
+    row *same_row(row *r);
 
     #define FORTY_TWO 42
     #define MINUS ...
@@ -105,6 +110,9 @@ SOURCE = r"""
     struct outer { int before; struct { int in; char more[2]; } inner;
                    union { int i; float f; }; };
     struct tail { int n; char text[]; };
+    typedef int row[6];
+    typedef int matrix[2][7];
+    struct pointers { row *r; matrix *m; };
 
     static int add(int a, int b) { return a + b; }
     static long long add_all(signed char a, unsigned char b, short c,
@@ -155,6 +163,8 @@ SOURCE = r"""
     #define from_macro(x) ((x) + 1000)
     static int x0(int x) { return x + 1; }
     static int result(int args, int self) { return args * self; }
+    static int pick(row *r, matrix *m) { return (*r)[5] + (*m)[1][6]; }
+    static row *same_row(row *r) { return r; }
     static int fail(int code) { errno = code; return -1; }
 
     #define FORTY_TWO 42
@@ -317,6 +327,17 @@ def test_records_by_value(everything):
     p = everything.lib.move({"x": 1, "y": 2}, 10)
     assert (p.x, p.y) == (11, 2)
     assert float(everything.lib.wide(1)) == 2
+
+
+def test_pointers_to_arrays(everything):
+    ffi, lib = everything.ffi, everything.lib
+    assert ffi.sizeof("row") == 24
+    assert ffi.typeof("matrix").item is ffi.typeof("int[7]")
+    r = ffi.new("row *", [0, 0, 0, 0, 0, 40])
+    m = ffi.new("int[2][7]")
+    m[1][6] = 2
+    assert lib.pick(r, ffi.cast("matrix *", m)) == 42
+    assert lib.same_row(r)[0][5] == 40
 
 
 def test_variadic(everything):

@@ -58,10 +58,18 @@ template <class T> inline bool jiffi_negative(T v)
 {
     return jiffi_sign<T>::value && (long long)v < 0;
 }
+/* A pointer that goes for every other one. */
+struct jiffi_any {
+    void *p;
+    jiffi_any() = default;
+    template <class T> jiffi_any(T *q) : p((void *)q) {}
+    template <class T> operator T *() const { return (T *)p; }
+};
 #define JIFFI_IS_SIGNED(type) jiffi_sign<type>::value
 #define JIFFI_BITS(x) jiffi_bits(x)
 #define JIFFI_IS_NEGATIVE(x) jiffi_negative(x)
 #else
+typedef void *jiffi_any;
 #define JIFFI_ALIGNOF(type) _Alignof(type)
 #ifdef __GNUC__ /* the member's address; `p`, where `*p` is of another size */
 #define JIFFI_SIZED(p, member) \\

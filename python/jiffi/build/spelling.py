@@ -41,6 +41,14 @@ def unqualified(type_):
     return dict(type_, c=c)
 
 
+def speakable(type_):
+    """The type, or where C has no way to write it (a pointer to an array of unknown
+    length, whose typedef is not known here) one that converts to every pointer."""
+    if type_["kind"] == "pointer" and "[]" in type_["c"]:
+        return dict(type_, c="jiffi_any {}")
+    return type_
+
+
 def parameters(types, prefix="x"):
     """"int x0, char *x1", or "void"."""
     return ", ".join(declare(t, "%s%d" % (prefix, i))

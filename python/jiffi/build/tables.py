@@ -72,6 +72,8 @@ def _member_check(member):
         return None
     if t["kind"] == "record" and not spell(t):
         return None  # a type without a name
+    if "[]" in t["c"]:
+        return None  # nor is there a name for this one
     # A member of another size is for the import, which can say both sizes.
     return "{ %s = 0; p = JIFFI_SIZED(p, r->%s); (void)p; }" % (
         declare_pointer(t, "p"), path)

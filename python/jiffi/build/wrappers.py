@@ -7,7 +7,7 @@ result. It never takes the address of the user's name: that may be a macro.
 """
 
 from .spelling import (PLAIN_SIGNED, PLAIN_UNSIGNED, declare, declare_pointer,
-                       parameters, spell, unqualified)
+                       parameters, speakable, spell, unqualified)
 
 # Names that wrappers use for themselves.
 _LOCALS = {"self", "args", "n", "bits", "number", "p", "temps", "state", "result",
@@ -209,6 +209,8 @@ def function(symbol, gil, uniform=False):
     """(lines of C, row of the symbol table) of a function. METH_NOARGS is for nobody:
     the interpreter has no quick way to call it. `uniform`: METH_O neither, so that
     the wrong number of arguments is always our error."""
+    symbol = dict(symbol, result=speakable(symbol["result"]),
+                  params=[speakable(t) for t in symbol["params"]])
     name, params = symbol["name"], symbol["params"]
     if symbol["variadic"]:
         return _variadic_check(symbol), _row(

@@ -79,7 +79,7 @@ static unsigned known_array(Parser *p, Decl *d, jf_Symbol *sym)
     sym->type = d->type;
     for (const jf_Type *t = d->type; t->kind == JF_ARRAY; t = t->to)
         if (t->length == JF_UNKNOWN)
-            return JF_S_DOTS;
+            return d->open_first ? JF_S_DOTS | JF_S_OPEN_FIRST : JF_S_DOTS;
     return d->type->kind == JF_ARRAY ? 0 : JF_S_DOTS;
 }
 

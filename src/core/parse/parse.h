@@ -44,7 +44,8 @@ enum {
     JF_S_INCLUDED = 4096,   /* came by jf_scope_include */
     JF_S_DISAGREES = 8192,  /* CONSTANT: the oracle has another value (`real`)
                                than the text; `value` is the text's */
-    JF_S_DOTS_INT = 16384   /* typedef int... t; */
+    JF_S_DOTS_INT = 16384,  /* typedef int... t; */
+    JF_S_OPEN_FIRST = 32768 /* DOTS, `[][...]`: the first dimension stays open */
 };
 
 typedef struct jf_Symbol {
@@ -54,13 +55,15 @@ typedef struct jf_Symbol {
     uint8_t kind;        /* jf_SymKind */
     uint8_t quals;       /* of a variable; of a typedef'd type */
     uint8_t gil;         /* jf_Gil */
+    bool real_negative;  /* `real` is below zero; else read it as uint64_t */
     uint16_t flags;      /* JF_S_* */
     uint32_t line;       /* of the declaration in its cdef */
     uint32_t order;      /* number of declaration in the scope */
     int64_t value;       /* CONSTANT */
-    int64_t real;        /* CONSTANT with JF_S_DISAGREES: the oracle's */
-    bool real_negative;  /* `real` is below zero; else read it as uint64_t */
-    double number;       /* FLOAT */
+    union {
+        double number;   /* FLOAT */
+        int64_t real;    /* CONSTANT with JF_S_DISAGREES: the oracle's value */
+    };
     const char *text;    /* STRING: bytes, NUL-terminated; scope's */
     size_t text_size;    /* without the NUL */
     const char *const *params; /* FUNCTION: names, NULL where none; scope's.
