@@ -9,7 +9,7 @@
 
 #include "python/cffi/stock.h"
 
-enum { DEEPEST = 1000, MANY = 1 << 24, MOST_ALIGN = 1 << 20, MOST_BITS = 64 };
+enum { DEEPEST = 1000, MOST_ALIGN = 1 << 20, MOST_BITS = 64 };
 
 /* What a word of the types is, one byte each. */
 enum {
@@ -252,10 +252,11 @@ static int check_record(const Check *k, int i)
         what = "is not at its place in the types";
     else if (r->flags & ~31)
         what = "has flags not known";
-    else if (bare ? r->n_fields > 0 : r->n_fields < 0 || r->n_fields > MANY)
+    else if (bare ? r->n_fields > 0 : r->n_fields < 0 || r->n_fields > STOCK_MANY)
         what = "has a number of members out of range";
-    else if (!bare && (r->first_field < 0 || r->first_field > INT_MAX - MANY ||
-                       (r->n_fields && !k->c->fields)))
+    else if (!bare &&
+             (r->first_field < 0 || r->first_field > INT_MAX - STOCK_MANY ||
+              (r->n_fields && !k->c->fields)))
         what = "has members that are not there";
     else if (r->size > PY_SSIZE_T_MAX && r->size < (size_t)-2)
         what = "has a size out of range";
@@ -325,7 +326,7 @@ static int check_counts(const Check *k)
                {"enums", c->enums, c->n_enums},
                {"typenames", c->typenames, c->n_typenames}};
     for (size_t i = 0; i < JF_COUNT(all); i++) {
-        if (all[i].n >= 0 && all[i].n <= MANY && (all[i].at || !all[i].n))
+        if (all[i].n >= 0 && all[i].n <= STOCK_MANY && (all[i].at || !all[i].n))
             continue;
         PyErr_Format(PyExc_ImportError,
                      "the cffi extension module '%.200s' is damaged: its table of "

@@ -62,9 +62,11 @@ static Word *words_of(State *st, const char *name, const StockContext *c)
                      name);
         return NULL;
     }
-    size_t bytes = ((size_t)(c->n_types > 0 ? c->n_types : 0) + 1) * sizeof(Word);
+    /* A number that makes no sense is refused before the copy is looked at. */
+    bool sane = c->types && c->n_types > 0 && c->n_types <= STOCK_MANY;
+    size_t bytes = ((size_t)(sane ? c->n_types : 0) + 1) * sizeof(Word);
     Word *copy = jf_calloc(bytes);
-    if (copy && c->types && c->n_types > 0)
+    if (copy && sane)
         memcpy(copy, k ? k->words : c->types, bytes - sizeof(Word));
     if (!copy)
         PyErr_NoMemory();

@@ -198,6 +198,9 @@ static int to_value(char *p, CTypeObject *ct, PyObject *o)
 {
     if (ct->size < 0 && jpy_layout(ct) < 0)
         return -1;
+    /* A variable of the wrapper's: what the caller leaves out is zero. */
+    if (ct->code == V_RECORD && ct->size > 0 && !jpy_is_cdata(o))
+        memset(p, 0, (size_t)ct->size);
     return jpy_from_object(ct, p, o);
 }
 

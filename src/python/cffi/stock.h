@@ -159,6 +159,7 @@ typedef struct Stock {
 
 /* --- context.c --- */
 
+enum { STOCK_MANY = 1 << 24 }; /* entries of one table */
 /* 0, or -1 with an ImportError that names module, table and entry. `words` are
  * the types' words (the module's own may be objects already). */
 int jpy_stock_check(const char *module, const StockContext *c, const Word *words);
