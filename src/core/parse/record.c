@@ -180,7 +180,7 @@ static void one_member(Parser *p, Body *b, Specs *s)
     check_member(p, b, &d);
     if (is_dots_array(&d))
         b->flags |= JF_R_DOTS_ARRAY | JF_R_PARTIAL;
-    if (d.name)
+    if (s->fresh && d.name)
         belongs_to(s->fresh, d.type, b->rec, d.name->text);
     if (d.name)
         mark_member(p, b, d.name, d.at);
