@@ -231,7 +231,7 @@ static bool lift(jf_Type *rec, uint32_t i)
     const jf_Record *inner = r->fields[i].type->u.rec;
     uint32_t n = inner->n_fields, behind = r->n_fields - i - 1;
     jf_Field *all =
-        jf_arena_alloc(&rec->group->arena, (i + n + behind + 1) * sizeof *all);
+        jf_arena_alloc(&rec->group->lasting, (i + n + behind + 1) * sizeof *all);
     if (!all)
         return false;
     memcpy(all, r->fields, i * sizeof *all);

@@ -475,6 +475,7 @@ void jf_group_unref(jf_Group *g)
         jf_group_unref(g->needs[i]);
     g->universe->n_groups--;
     jf_arena_free(&g->arena);
+    jf_arena_free(&g->lasting);
     jf_free(g->needs);
     jf_free(g->pinned);
     jf_free(g->held);

@@ -60,6 +60,8 @@ struct jf_Group {
     jf_Universe *universe; /* borrowed */
     const jf_Oracle *oracle; /* numbers for its records; borrowed, or NULL */
     jf_Arena arena;        /* records, fields, names */
+    jf_Arena lasting;      /* what a layout has made: a text that fails later does
+                              not take it back */
     size_t refs;           /* sessions and outside references */
     jf_Type *members;      /* structs, unions, enums: linked by `chain` */
     jf_Group **needs;      /* groups of included sessions; owned references */
