@@ -175,7 +175,7 @@ static PyObject *b_getcname(PyObject *module, PyObject *args)
         return NULL;
     jf_Buf name = JF_BUF_INIT;
     size_t place = 0;
-    jf_type_print(ct->type, "", 0, &name, &place);
+    jf_type_print(ct->type, "", JF_PRINT_CFFI, &name, &place);
     jf_Buf out = JF_BUF_INIT;
     if (!name.failed && name.p) {
         jf_buf_put(&out, name.p, place);
