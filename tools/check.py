@@ -95,6 +95,10 @@ def unit(tally, name, env=None):
     tally.add("unit", passed, failed)
 
 
+# Compiles a lot, and neither the mode of calls nor Python's version matters to it.
+NOT_ONCE = ("-m", "not once")
+
+
 def pytest(tally, name, python, package, env=None, extra=()):
     """pytest over tests/python with the package found in `package`."""
     if not os.path.isdir(os.path.join(ROOT, "tests", "python")):
@@ -144,7 +148,7 @@ def steps_all(tally):
     yield "format", lambda: formatting(tally)
     yield "pytest", lambda: pytest(tally, "code", python, "build/dev/python")
     yield "pytest-libffi", lambda: pytest(tally, "libffi", python, "build/dev/python",
-                                          {"JIFFI_JIT": "off"})
+                                          {"JIFFI_JIT": "off"}, NOT_ONCE)
     yield "layout", lambda: fuzzer(tally, "layout fuzz", "tests/layout/fuzz.py", "--dump",
                                    "build/dev/tests/layout/layout_dump", "--seed", SEED)
     # Plans of the conventions that cannot run here through bridges, ours as it is.
@@ -195,7 +199,8 @@ def one_python(tally, version, path, free):
         tally.add("venv " + name, 0, 1)
         return
     if build(tally, tag, "-Dpython_exe=" + path, "-Dtests=false"):
-        pytest(tally, name, os.path.join(venv, "bin", "python"), "build/%s/python" % tag)
+        pytest(tally, name, os.path.join(venv, "bin", "python"), "build/%s/python" % tag,
+               extra=NOT_ONCE)
 
 
 def steps_pythons(tally):

@@ -17,6 +17,7 @@ import pytest
 
 from jiffi import FFI, CDefError, VerificationError
 
+pytestmark = pytest.mark.once
 NAMES = iter("_errors%d" % i for i in range(1000000))
 QUICK = {"extra_compile_args": ["-O0"]}
 
