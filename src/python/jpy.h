@@ -10,6 +10,8 @@
  *   convert*.c Python values to C memory and back
  *   ffi*.c     the FFI object and its methods
  *   lib.c      libraries: real modules whose functions are real builtins
+ *   lib_dl.c   what dlopen() finds
+ *   modgen*.c  modules that jiffi generated, at run time (modgen.h)
  *   call*.c    calls: recipes for host thunks, the generic path, variadics
  *   callback.c Python functions called from C
  *   err.c      the core's diagnostics as Python exceptions
