@@ -358,6 +358,22 @@ def test_include(one):
     assert "add" not in dir(lib)
 
 
+def test_included_by_a_module_of_ours(one):
+    """Its declarations are text, and use what the compiled module's tables have."""
+    two = stock.module("stock_two")
+    backend = stock.backend()
+    text = "struct mine { pt p; struct pair *q; enum color c; int many[FORTY]; };"
+    rows = [(text, False, 0, False, 0)]
+    ffi = backend._load_texts("mine", rows, includes=("stock_one", "stock_two"))
+    assert type(ffi) is backend.FFI
+    fields = dict(ffi.typeof("struct mine").fields)
+    assert fields["p"].type is one.ffi.typeof("pt")
+    assert fields["q"].type is two.ffi.typeof("struct pair *")
+    assert fields["c"].type is one.ffi.typeof("enum color")
+    assert ffi.sizeof("struct mine") == 192 and fields["many"].type.length == 40
+    assert "pair" not in dir(one.lib) and dir(one.lib).count("FORTY") == 1
+
+
 @pytest.mark.parametrize("name, why", [
     ("longer", "wrong total size (cdef says 4, but C compiler says 8)"),
     ("moved", "wrong offset for field 'b' (cdef says 4, but C compiler says 8)"),

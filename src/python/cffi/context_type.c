@@ -292,7 +292,11 @@ jf_Type *jpy_stock_record(Stock *s, intptr_t i, jf_Diag *d)
     } else {
         const char *alias = alias_of(r->name);
         jf_Group *g = jf_scope_group(s->ffi->scope);
-        t = jf_type_record(g, kind_of(r), alias ? NULL : r->name, strlen(r->name));
+        bool is_tag = r->name[0] != '$'; /* else no text can name it */
+        t = is_tag ? jf_scope_make_tag(s->ffi->scope, kind_of(r), r->name,
+                                       strlen(r->name))
+                   : jf_type_record(g, kind_of(r), alias ? NULL : r->name,
+                                    strlen(r->name));
         if (!t)
             return no_memory(d);
         t->u.rec->alias =
@@ -343,8 +347,13 @@ static jf_Type *enum_new(Stock *s, const StockEnum *e, jf_Diag *d)
     jf_Group *g = jf_scope_group(s->ffi->scope);
     jf_Enumerator *items = jf_calloc((n ? n : 1) * sizeof *items);
     const char *alias = alias_of(e->name), *p = e->items;
-    jf_Type *t = items ? jf_type_enum(g, alias ? NULL : e->name, strlen(e->name))
-                       : no_memory(d);
+    jf_Type *t = NULL;
+    if (items && e->name[0] != '$')
+        t = jf_scope_make_tag(s->ffi->scope, JF_ENUM, e->name, strlen(e->name));
+    else if (items)
+        t = jf_type_enum(g, alias ? NULL : e->name, strlen(e->name));
+    if (!t)
+        no_memory(d);
     if (t && alias &&
         !(t->u.en->alias = jf_arena_strndup(&g->arena, alias, strlen(alias))))
         t = no_memory(d);
@@ -360,11 +369,38 @@ static jf_Type *enum_new(Stock *s, const StockEnum *e, jf_Diag *d)
     return t;
 }
 
+/* An included module has the same enum in its own tables: that is the one. */
+static jf_Type *enum_included(PyObject *ffis, const StockEnum *e, unsigned depth,
+                              jf_Diag *d)
+{
+    size_t n = strlen(e->name);
+    jf_Type *t = NULL;
+    Py_ssize_t count =
+        ffis && depth < 100 && e->name[0] != '$' ? PyTuple_GET_SIZE(ffis) : 0;
+    for (Py_ssize_t k = 0; !t && d->status == JF_OK && k < count; k++) {
+        FFIObject *ffi = (FFIObject *)PyTuple_GET_ITEM(ffis, k);
+        Stock *s = ffi->stock;
+        int i = s ? jpy_stock_find_enum(s, e->name, n) : -1;
+        if (i >= 0)
+            t = jpy_stock_enum(s, i, d);
+        else if (!(t = jf_scope_tag(ffi->scope, JF_ENUM, e->name, n)) && s)
+            t = enum_included(s->ffis, e, depth + 1, d);
+    }
+    return t;
+}
+
 jf_Type *jpy_stock_enum(Stock *s, intptr_t i, jf_Diag *d)
 {
-    if (!s->enums[i])
-        s->enums[i] = enum_new(s, &s->context.enums[i], d);
-    return s->enums[i];
+    if (s->enums[i])
+        return s->enums[i];
+    const StockEnum *e = &s->context.enums[i];
+    jf_Type *t = enum_included(s->ffis, e, 0, d);
+    jf_Group *g = jf_scope_group(s->ffi->scope);
+    if (t && t->group != g && !jf_group_need(g, t->group))
+        return no_memory(d);
+    if (!t && d->status == JF_OK)
+        t = enum_new(s, e, d);
+    return s->enums[i] = t;
 }
 
 /* --- words ------------------------------------------------------------------------------------ */

@@ -256,7 +256,7 @@ static PyObject *names(LibObject *lib, bool variables)
         if (!add_name(&n, s->context.globals[i].name))
             break;
     }
-    if (n.list && !PyErr_Occurred())
+    if (n.list && !PyErr_Occurred() && !(s && s->context.n_types))
         jf_scope_each(lib->ffi->scope, visit_symbol, &n);
     if (n.list && !PyErr_Occurred())
         PyList_Sort(n.list);

@@ -9,6 +9,7 @@
  *   context_record.c  structs and unions: their members, at first need
  *   context_words.c   type strings of compiled FFIs: words
  *   context_parse.c   ... declarators
+ *   context_scope.c   its names, for modules of our own that include it
  *   context_load.c    the module: ffi, lib, includes
  *   context_py.c      FFI(...) of the modules that are Python text
  *   ffi_compiled.c    the class _cffi_backend.FFI
@@ -154,6 +155,7 @@ typedef struct Stock {
     PyObject *externs;     /* dict: name -> body of an extern "Python" function */
     void *owned[6];        /* tables of a Python module's FFI */
     unsigned depth;        /* of the type being made */
+    bool declared;         /* jpy_stock_declare() was here */
     bool filled;           /* __init__ ran */
 } Stock;
 
@@ -198,6 +200,11 @@ CTypeObject *jpy_stock_ctype(Stock *s, intptr_t i);
 jf_Status jpy_stock_complete(void *stock, jf_Type *rec, jf_Diag *d);
 /* Every record that is still without members gets them: `s` is about to go. */
 void jpy_stock_complete_all(Stock *s);
+
+/* --- context_scope.c --- */
+
+/* Types and integer constants become names of the FFI's scope, once. */
+jf_Status jpy_stock_declare(Stock *s, jf_Diag *d);
 
 /* --- context_parse.c --- */
 
