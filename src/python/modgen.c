@@ -34,7 +34,8 @@ static int take_in(FFIObject *ffi, FFIObject *other)
     jf_Diag d = JF_DIAG_INIT;
     if (PyList_Append(ffi->included, (PyObject *)other) < 0)
         return -1;
-    if (jf_scope_include(ffi->scope, other->scope, &d) == JF_OK)
+    if ((!other->stock || jpy_stock_declare(other->stock, &d) == JF_OK) &&
+        jf_scope_include(ffi->scope, other->scope, &d) == JF_OK)
         return 0;
     jpy_raise_status(ffi->st, &d);
     return -1;
