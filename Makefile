@@ -6,7 +6,7 @@ VPY = .venv/bin/python
 MAX ?= 600
 
 .PHONY: help setup setup-test venv build release demo test test-asan test-pythons test-a64 \
-        bench fuzz fuzz-abi conformance fmt check-layers wheel clean
+        packages clients bench fuzz fuzz-abi conformance fmt check-layers wheel clean
 
 help:
 	@echo 'make demo          set up, build, and show what jiffi does'
@@ -15,6 +15,8 @@ help:
 	@echo 'make test-asan     the tests under AddressSanitizer and UBSan'
 	@echo 'make test-pythons  the tests of the front end on every CPython here'
 	@echo 'make test-a64      the core on AArch64, cross-built, under qemu-user'
+	@echo 'make packages      the example packages: wheel, fresh environment, test'
+	@echo 'make clients       packages built on cffi, on cffi and on jiffi in turn'
 	@echo 'make conformance   run cffi'\''s own tests against the drop-in'
 	@echo 'make fuzz          libFuzzer over lexer, parser, constants (MAX=seconds each)'
 	@echo 'make fuzz-abi      random signatures against the C compiler, without end'
@@ -54,6 +56,12 @@ test-pythons: setup-test venv
 
 test-a64: venv
 	@tools/cross/test-a64.sh
+
+clients: build
+	@$(VPY) tests/clients/run
+
+packages: setup-test venv
+	@$(VPY) tests/packaging/run
 
 bench: release
 	@tools/venv.sh .venv $(PYTHON) '?requirements/bench.txt'
