@@ -180,6 +180,9 @@ PyObject *jpy_slots_fast(PyObject *self, PyObject *const *args, Py_ssize_t n);
 /* Machine code for `fn`. 0: *code is it, or NULL where only the slots path can do
  * this signature; -1 with an exception. */
 int jpy_thunk(State *st, jf_Type *fn, uint8_t gil, jf_Code **code);
+/* Small ints (-5 to 256) are kept by Python, one behind the other since 3.11. True if
+ * so: the address of the int 0, and the distance from one to the next as a shift. */
+bool jpy_small_ints(uintptr_t *zero, unsigned *shift);
 
 /* --- cffi/byvalue.c --------------------------------------------------------------------- */
 

@@ -68,9 +68,7 @@ static void return_none(jf_Recipe *r)
     jf_return(r, JF_T0, 0);
 }
 
-/* Small ints are kept by Python, one behind the other since 3.11. The address of
- * the int 0 and the distance from one to the next (a power of two), if so. */
-static bool small_ints(uintptr_t *zero, unsigned *shift)
+bool jpy_small_ints(uintptr_t *zero, unsigned *shift)
 {
     uintptr_t at[3];
     const long values[] = {-5, 0, 256};
@@ -95,7 +93,7 @@ static void box_int(Maker *m, bool is_unsigned64)
     uint32_t big = jf_recipe_label(r);
     uintptr_t zero;
     unsigned shift;
-    bool small = small_ints(&zero, &shift);
+    bool small = jpy_small_ints(&zero, &shift);
     if (small) {
         uint64_t below = is_unsigned64 ? 0 : 5;
         jf_lea(r, JF_T1, JF_T0, (int32_t)below);

@@ -140,8 +140,9 @@ PyObject *jpy_ffi__adopt(PyObject *self, PyObject *arg)
         jf_scope_free(fresh);
         return jpy_raise_status(ffi->st, &d);
     }
-    if (PyList_SetSlice(ffi->included, 0, PyList_GET_SIZE(ffi->included), NULL) < 0 ||
-        PyList_Append(ffi->included, arg) < 0) {
+    PyObject *list = ffi->included;
+    if (PyList_SetSlice(list, 0, PyList_GET_SIZE(list), NULL) < 0 ||
+        PyList_Append(list, arg) < 0) {
         jf_scope_free(fresh);
         return NULL;
     }

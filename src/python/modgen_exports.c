@@ -186,8 +186,15 @@ static jiffi_exports exports = {.abi = JIFFI_MODULE_ABI,
 const struct jiffi_exports *jpy_modgen_exports(void)
 {
     int32_t error, saved, aside;
+    uintptr_t zero;
+    unsigned shift;
+    if (!exports.zero && jpy_small_ints(&zero, &shift)) {
+        exports.zero = (char *)zero;
+        exports.small_step = (ptrdiff_t)1 << shift;
+    }
     if (!exports.saved_errno && jf_os_errno_offsets(&error, &saved)) {
         exports.saved_errno = saved - error;
+        exports.error = error;
         if (jpy_gil_slot(&aside))
             exports.put_aside = aside - error;
     }

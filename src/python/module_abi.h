@@ -160,7 +160,7 @@ typedef struct jiffi_module {
     unsigned gil;            /* jf_Gil of the FFI */
 } jiffi_module;
 
-/* --- what jiffi offers to wrappers --------------------------------------------- */
+/* --- what jiffi offers to wrappers ------------------------------------------ */
 
 /* Memory that lives until the end of the call; a list, NULL at first. */
 typedef struct jiffi_temps jiffi_temps;
@@ -203,11 +203,17 @@ typedef struct jiffi_exports {
      * code sees, and the thread state that is put aside while C runs without the
      * GIL. Bytes; 0: not known, then the functions above do the work. */
     ptrdiff_t saved_errno, put_aside;
+    /* errno itself, seen from the thread pointer. Bytes; 0: not known. */
+    ptrdiff_t error;
+    /* Python's ints from -5 to 256, where they stand in a row: the int 0, and the
+     * bytes from one to the next. NULL: they do not. */
+    char *zero;
+    ptrdiff_t small_step;
 } jiffi_exports;
 
 #ifndef JIFFI_MODULE_ABI_ONLY
 
-/* --- inside a generated module --------------------------------------------------- */
+/* --- inside a generated module ---------------------------------------------- */
 
 /* A module need not use everything that follows. */
 #if defined(__GNUC__) || defined(__clang__)
@@ -265,6 +271,10 @@ JIFFI_LOCAL int jiffi_small(PyObject *o, Py_ssize_t *v)
     if (!PyLong_CheckExact(o))
         return 0;
     n = Py_SIZE(o);
+    if (JIFFI_LIKELY(n == 1)) {
+        *v = (Py_ssize_t)JIFFI_CAST(PyLongObject *, o)->ob_digit[0];
+        return 1;
+    }
     if (n < -1 || n > 1)
         return 0;
     *v = n ? n * (Py_ssize_t)JIFFI_CAST(PyLongObject *, o)->ob_digit[0] : 0;
@@ -301,15 +311,45 @@ JIFFI_LOCAL int jiffi_get_double(PyObject *self, int i, PyObject *o, double *v)
     return jiffi_api->to_double(self, i, o, v);
 }
 
+/* An argument that points to bytes: those of a bytes object as they are. */
+JIFFI_LOCAL int jiffi_get_text(PyObject *self, int i, PyObject *o, void *type,
+                               void **p, jiffi_temps **temps)
+{
+#ifndef Py_LIMITED_API
+    if (PyBytes_CheckExact(o)) {
+        *p = PyBytes_AS_STRING(o);
+        return 0;
+    }
+#endif
+    return jiffi_api->to_pointer(self, i, o, type, p, temps);
+}
+
+/* One of Python's small ints, or NULL. */
+JIFFI_LOCAL PyObject *jiffi_kept(long long v)
+{
+    PyObject *o = NULL;
+    if ((unsigned long long)v + 5 <= 261 && jiffi_api->zero) {
+        o = JIFFI_CAST(PyObject *,
+                       jiffi_api->zero + (ptrdiff_t)v * jiffi_api->small_step);
+        Py_INCREF(o);
+    }
+    return o;
+}
 /* Results: any signed, any unsigned integer type. */
 JIFFI_LOCAL PyObject *jiffi_from_signed(long long v)
 {
+    PyObject *o = jiffi_kept(v);
+    if (o)
+        return o;
     if (sizeof(long) == sizeof v || (v >= -0x7fffffff && v <= 0x7fffffff))
         return jiffi_api->from_long((long)v);
     return PyLong_FromLongLong(v);
 }
 JIFFI_LOCAL PyObject *jiffi_from_unsigned(unsigned long long v)
 {
+    PyObject *o = v <= 256 ? jiffi_kept((long long)v) : NULL;
+    if (o)
+        return o;
     if (v <= 0x7fffffff)
         return jiffi_api->from_long((long)v);
     return PyLong_FromUnsignedLongLong(v);
@@ -321,6 +361,24 @@ typedef struct jiffi_state {
     void *thread;
 } jiffi_state;
 
+/* &errno; where it can be found, without a call. */
+JIFFI_LOCAL int *jiffi_errno(void)
+{
+#if defined(__linux__) && defined(__x86_64__) && defined(__LP64__)
+    char *thread;
+    if (JIFFI_LIKELY(jiffi_api->error != 0)) {
+        __asm__("movq %%fs:0, %0" : "=r"(thread));
+        return JIFFI_CAST(int *, thread + jiffi_api->error);
+    }
+#elif defined(__linux__) && defined(__aarch64__)
+    char *thread;
+    if (JIFFI_LIKELY(jiffi_api->error != 0)) {
+        __asm__("mrs %0, tpidr_el0" : "=r"(thread));
+        return JIFFI_CAST(int *, thread + jiffi_api->error);
+    }
+#endif
+    return &errno;
+}
 JIFFI_LOCAL int *jiffi_saved(int *error)
 {
     return JIFFI_CAST(int *, JIFFI_CAST(char *, error) + jiffi_api->saved_errno);
@@ -334,7 +392,7 @@ JIFFI_LOCAL jiffi_state jiffi_release(void)
 {
     jiffi_state s = {NULL, NULL};
     if (JIFFI_LIKELY(jiffi_api->put_aside != 0)) {
-        s.error = &errno;
+        s.error = jiffi_errno();
         s.thread = PyEval_SaveThread();
         *jiffi_aside(s.error) = s.thread;
         *s.error = *jiffi_saved(s.error);
@@ -358,7 +416,7 @@ JIFFI_LOCAL jiffi_state jiffi_hold(void)
 {
     jiffi_state s = {NULL, NULL};
     if (JIFFI_LIKELY(jiffi_api->saved_errno != 0)) {
-        s.error = &errno;
+        s.error = jiffi_errno();
         *s.error = *jiffi_saved(s.error);
     } else {
         jiffi_api->hold_enter();

@@ -27,6 +27,11 @@ def _double_like(t):
     return t["kind"] == "float" and t["size"] is not None and t["size"] <= 8
 
 
+def _points_to_bytes(t):
+    return t["kind"] == "pointer" and t["to"]["kind"] in ("char", "int") and t[
+        "to"]["size"] == 1
+
+
 def _is_signed(t):
     """A C expression, constant for the compiler."""
     c = spell(unqualified(t))
@@ -59,8 +64,9 @@ def _unbox(name, i, t, argument, on_error):
                 "    %s;" % on_error,
                 "x%d = (%s)number;" % (i, c)]
     if t["kind"] in ("pointer", "fnptr"):
-        return ["if (jiffi_api->to_pointer(self, %d, %s, %s, &p, &temps) < 0)" % (
-                    i, argument, ctype),
+        convert = "jiffi_get_text" if _points_to_bytes(t) else "jiffi_api->to_pointer"
+        return ["if (%s(self, %d, %s, %s, &p, &temps) < 0)" % (
+                    convert, i, argument, ctype),
                 "    %s;" % on_error,
                 "x%d = (%s)p;" % (i, c)]
     convert = ["if (jiffi_api->to_value(self, %d, %s, %s, &x%d) < 0)" % (
