@@ -474,6 +474,19 @@ def test_include(tmp_path, monkeypatch):
     assert _included_user.lib.SHARED == 5
 
 
+def test_include_of_an_opaque_struct():
+    """Its members would belong to the FFI that goes first."""
+    base = declared("struct later; struct later *f(void);")
+    user = FFI()
+    user.include(base)
+    for _ in range(2):
+        with pytest.raises(NotImplementedError, match="'struct later' is opaque in the"):
+            user.cdef("int g(void); struct later { int x; };")
+    user.cdef("int g(void);")
+    base.cdef("struct later { int x; };")
+    assert user.sizeof("struct later") == 4
+
+
 def test_include_without_set_source():
     base = declared("typedef int number;")
     user = FFI()

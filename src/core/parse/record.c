@@ -385,6 +385,13 @@ void jf_parse_record(Parser *p, Specs *s)
     if (s->type->u.rec->flags & JF_R_COMPLETE && s->type->group != p->group)
         jf_parse_fail(p, at, JF_SEMANTIC, "'%s %s' is defined in an included FFI",
                       kind_word(kind), tag->text);
+    if (s->type->group != p->group) /* members would not live as long as it */
+        jf_parse_fail(
+            p, at, JF_UNSUPPORTED,
+            "'%s %s' is opaque in the ffi.include(), but no longer in the "
+            "ffi doing the include (workaround: don't use ffi.include() but "
+            "duplicate the declarations of everything using %s %s)",
+            kind_word(kind), tag->text, kind_word(kind), tag->text);
     if (s->type->u.rec->flags & JF_R_COMPLETE) {
         if (s->type->u.rec->line)
             jf_parse_hint(p, "it was defined at line %u before",
