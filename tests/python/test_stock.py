@@ -387,7 +387,13 @@ def test_contradiction(name, why):
         assert str(e.value) == (
             "struct %s: %s. fix it or use \"...;\" as the last field in the cdef for "
             "struct %s to make it flexible" % (name, why, name))  # fmt: skip
-    assert ffi.sizeof("struct %s *" % name) == 8
+    pointer = "struct %s *" % name  # whoever only hands it on is not concerned
+    assert ffi.sizeof(pointer) == ffi.alignof(pointer) == 8
+    p = ffi.cast(pointer, 16)
+    back = ffi.callback("%s(%s)" % (pointer, pointer), lambda p: p)
+    assert back(p) == p and ffi.new(pointer + "[1]", [p])[0] == p
+    with pytest.raises(ffi.error):
+        p[0]
     assert ffi.sizeof("struct fine") == 4
     assert ffi.offsetof("struct loose", "b") == 16 and ffi.sizeof("struct loose") == 24
 

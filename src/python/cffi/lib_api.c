@@ -43,6 +43,12 @@ static void glob_dealloc(PyObject *self)
     Py_DECREF(type);
 }
 
+/* What a pointer points to may be without a layout, or wrong. */
+static bool laid_out(CTypeObject *ct)
+{
+    return ct->size >= 0 || jpy_layout(ct) == 0;
+}
+
 /* Where the variable is now: each thread may have its own. */
 static char *glob_address(GlobObject *g)
 {
@@ -63,15 +69,13 @@ static char *glob_address(GlobObject *g)
 static PyObject *glob_read(GlobObject *g)
 {
     char *p = glob_address(g);
-    return p && jpy_layout(g->ctype) == 0 ? jpy_to_object(g->ctype, p, g->owner)
-                                          : NULL;
+    return p && laid_out(g->ctype) ? jpy_to_object(g->ctype, p, g->owner) : NULL;
 }
 
 static int glob_write(GlobObject *g, PyObject *value)
 {
     char *p = glob_address(g);
-    return p && jpy_layout(g->ctype) == 0 ? jpy_from_object(g->ctype, p, value)
-                                          : -1;
+    return p && laid_out(g->ctype) ? jpy_from_object(g->ctype, p, value) : -1;
 }
 
 static PyObject *glob_pointer(GlobObject *g)
@@ -127,7 +131,7 @@ static PyObject *variable(LibObject *lib, const jf_Symbol *declared, PyObject *n
     CTypeObject *ct = p ? jpy_ctype(st, sym.type) : NULL;
     PyObject *o = NULL, *keeper = (PyObject *)lib->handle;
     if (ct && is_constant)
-        o = jpy_layout(ct) == 0 ? jpy_to_object(ct, p, keeper) : NULL;
+        o = laid_out(ct) ? jpy_to_object(ct, p, keeper) : NULL;
     else if (ct)
         o = jpy_glob_new(st, name, ct, p, NULL, keeper);
     Py_XDECREF((PyObject *)ct);

@@ -181,7 +181,7 @@ static PyObject *opened_function(LibObject *lib, const StockGlobal *g)
 
 static PyObject *constant(LibObject *lib, const StockGlobal *g, CTypeObject *ct)
 {
-    if (jpy_layout(ct) < 0)
+    if (ct->size < 0 && jpy_layout(ct) < 0)
         return NULL;
     if (ct->size <= 0)
         return PyErr_Format(
@@ -209,7 +209,7 @@ static PyObject *variable(LibObject *lib, const StockGlobal *g, CTypeObject *ct,
         return jpy_glob_new(st, name, ct, NULL,
                             (void *(*)(void))(uintptr_t)g->address, NULL);
     Py_ssize_t size = (Py_ssize_t)(intptr_t)g->more;
-    if (jpy_layout(ct) < 0)
+    if (ct->size < 0 && jpy_layout(ct) < 0)
         return NULL;
     if (size && ct->size > 0 && size != ct->size)
         return PyErr_Format(st->ffi_error,
