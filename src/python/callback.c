@@ -311,7 +311,7 @@ static PyObject *signature_ctypes(State *st, jf_Type *fn)
     PyObject *tuple = PyTuple_New((Py_ssize_t)n + 1);
     for (uint32_t i = 0; tuple && i <= n; i++) {
         CTypeObject *ct = jpy_ctype(st, i ? fn->u.func->params[i - 1] : fn->to);
-        if (!ct || jpy_layout(ct) < 0) {
+        if (!ct || (ct->size < 0 && jpy_layout(ct) < 0)) {
             Py_XDECREF((PyObject *)ct);
             Py_CLEAR(tuple);
             break;

@@ -79,7 +79,7 @@ PyObject *jpy_ffi_alignof(PyObject *self, PyObject *arg)
     while (of && CType_IsOpen(of))
         of = jpy_item(of);
     PyObject *result = NULL;
-    if (of && jpy_layout(of) == 0) {
+    if (of && (of->size >= 0 || jpy_layout(of) == 0)) {
         if (of->size < 0 || of->type->align == 0)
             PyErr_Format(PyExc_ValueError, "ctype '%U' is of unknown alignment",
                          jpy_ctype_name(ct));
