@@ -272,6 +272,10 @@ static int install(PyObject *module, PyMethodDef *def)
 static PyObject *vars_getattro(PyObject *self, PyObject *name)
 {
     LibState *ls = lib_state(self);
+    /* Functions and constants at once; what the class has is not in the dict. */
+    PyObject *o = PyDict_GetItemWithError(PyModule_GetDict(self), name);
+    if (o)
+        return Py_NewRef(o);
     PyObject *p =
         ls->variables ? PyDict_GetItemWithError(ls->variables, name) : NULL;
     return p ? variable_read(p) : PyModule_Type.tp_getattro(self, name);
