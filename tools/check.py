@@ -187,7 +187,7 @@ def steps_asan(tally):
     python = os.path.join(VENV, "python")
     yield "pytest", lambda: pytest(tally, "asan", python, "build/asan/python", loaded)
     yield "pytest-libffi", lambda: pytest(tally, "asan libffi", python, "build/asan/python",
-                                          dict(loaded, JIFFI_JIT="off"))
+                                          dict(loaded, JIFFI_JIT="off"), NOT_ONCE)
 
 
 def one_python(tally, version, path, free):
