@@ -17,7 +17,7 @@ static size_t first_byte(const FieldInfo *f, unsigned *shift)
 
 static int is_signed(const FieldInfo *f)
 {
-    return (f->type->flags & JF_T_SIGNED) != 0;
+    return (f->type->flags & JF_T_SIGNED) && !(f->flags & FIELD_UNSIGNED);
 }
 
 /* `bits` (at most 128) of memory into `out`, zero-extended. */

@@ -44,6 +44,8 @@ static int fill_one(State *st, FieldTable *t, const jf_Field *f, uint64_t base,
                                             : SHIFT_REGULAR;
     info->code = jpy_code_of(st, info->type);
     info->flags = flags;
+    if (st->cffi && f->bits >= 0 && info->type->kind == JF_CHAR)
+        info->flags |= FIELD_UNSIGNED; /* to cffi char has no sign */
     info->quals = f->quals;
     t->n++;
     return 0;
@@ -191,7 +193,7 @@ PyObject *jpy_cfield(State *st, FieldInfo *f)
     o->offset = f->offset;
     o->bitshift = f->shift;
     o->bitsize = f->bits;
-    o->flags = f->flags;
+    o->flags = f->flags & FIELD_NOT_IN_CTOR;
     return (PyObject *)o;
 }
 

@@ -185,7 +185,11 @@ extern PyGetSetDef jpy_ctype_getsets[];
 /* --- ctype_field.c ---------------------------------------------------------- */
 
 enum { SHIFT_REGULAR = -1, SHIFT_EMPTY_ARRAY = -2 }; /* FieldInfo.shift */
-enum { FIELD_NOT_IN_CTOR = 1 }; /* FieldInfo.flags: union member but the first */
+/* FieldInfo.flags */
+enum {
+    FIELD_NOT_IN_CTOR = 1, /* union member but the first */
+    FIELD_UNSIGNED = 2     /* bit-field that reads as unsigned, whatever its type */
+};
 
 /* One member as Python sees it: those of anonymous members are lifted. */
 typedef struct FieldInfo {
