@@ -126,7 +126,11 @@ static struct opaque the_opaque = { 99 };
 static pt make_pt(int x, int y) { pt p = { x, y, "made" }; return p; }
 static int sum_pt(pt p) { return p.x + p.y; }
 static int sum_ptr(const pt *p) { return p->x + p->y; }
-static struct big make_big(long a) { struct big b = { a, a * 1.5, (short)a }; return b; }
+static struct big make_big(long a)
+{
+    struct big b = { a, a * 1.5, (short)a };
+    return b;
+}
 static struct opaque *get_opaque(void) { return &the_opaque; }
 static int use_opaque(struct opaque *o) { return o->z; }
 

@@ -182,7 +182,8 @@ class Tables:
             Global(b"var", ctypes.addressof(variable), op("VARIABLE", 4), 4),
         ]
         self.records = [Record(b"point", 5, CHECK, 8, 4, 0, 2)]
-        self.fields = [Field(b"x", 0, 4, op("NOOP", 4)), Field(b"y", 4, 4, op("NOOP", 4))]
+        integer = op("NOOP", 4)
+        self.fields = [Field(b"x", 0, 4, integer), Field(b"y", 4, 4, integer)]
         self.enums = [Enum(b"e", 6, 7, b"A")]
         self.typenames = [Typename(b"ten", 7)]
         self.lost = ()  # tables whose address is NULL

@@ -44,7 +44,7 @@ static int fail_named(const Check *k, const char *table, int i, const char *name
     return -1;
 }
 
-/* --- types ------------------------------------------------------------------- */
+/* --- types --------------------------------------------------------------- */
 
 static bool is_type(const Check *k, intptr_t i)
 {
@@ -159,7 +159,7 @@ static int check_types(const Check *k)
     return 0;
 }
 
-/* --- names -------------------------------------------------------------------- */
+/* --- names --------------------------------------------------------------- */
 
 /* Tables are searched by halving: names are there, and each behind the last. */
 static int check_name(const Check *k, const char *table, int i, const char *name,
@@ -213,7 +213,7 @@ static int check_globals(const Check *k)
     return 0;
 }
 
-/* --- structs, enums, typedefs ---------------------------------------------------- */
+/* --- structs, enums, typedefs -------------------------------------------- */
 
 static bool is_slot(const Check *k, int i, unsigned op, int n)
 {

@@ -36,7 +36,7 @@ int jpy_stock_version(const char *module, Py_ssize_t version, bool is_python)
     return -1;
 }
 
-/* --- the words of the types ------------------------------------------------------- */
+/* --- the words of the types ---------------------------------------------- */
 
 /* Tables that were used before hold objects where they held words: what they were
  * is kept here. */
@@ -92,7 +92,7 @@ static int remember(State *st, const StockContext *c, const Word *words)
     return 0;
 }
 
-/* --- what it includes ---------------------------------------------------------------- */
+/* --- what it includes ---------------------------------------------------- */
 
 static int include_one(State *st, const char *module, const char *name,
                        PyObject **ffi, PyObject **lib)
@@ -140,7 +140,7 @@ static int include_all(Stock *s, const char *module, const char *const *names)
     return -1;
 }
 
-/* --- the module ------------------------------------------------------------------------- */
+/* --- the module ---------------------------------------------------------- */
 
 static FFIObject *make_ffi(State *st, const char *name, const StockContext *c)
 {

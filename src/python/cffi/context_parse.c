@@ -32,7 +32,7 @@ typedef struct Steps {
     Step **end; /* where the next one is hung */
 } Steps;
 
-/* --- declarators ------------------------------------------------------------------------ */
+/* --- declarators --------------------------------------------------------- */
 
 static jf_Type *whole(Reader *r);
 
@@ -277,7 +277,7 @@ static void declarator(Reader *r, Steps *out)
     r->depth--;
 }
 
-/* --- making the type ------------------------------------------------------------------------ */
+/* --- making the type ----------------------------------------------------- */
 
 static void *no_size(Reader *r, PyObject *error, const char *what, jf_Type *t)
 {
@@ -386,7 +386,7 @@ static jf_Type *whole(Reader *r)
     return t;
 }
 
-/* --- doors -------------------------------------------------------------------------------------- */
+/* --- doors --------------------------------------------------------------- */
 
 static PyObject *bad_type(Reader *r)
 {

@@ -101,7 +101,7 @@ static void *room(Unpack *u, int slot, size_t bytes)
     return p;
 }
 
-/* --- one table each --------------------------------------------------------------- */
+/* --- one table each ------------------------------------------------------ */
 
 static int unpack_types(Unpack *u, const char *bytes, Py_ssize_t n)
 {
@@ -242,7 +242,7 @@ static int unpack_typenames(Unpack *u, PyObject *tuple)
     return 0;
 }
 
-/* --- FFI.__init__ -------------------------------------------------------------------- */
+/* --- FFI.__init__ -------------------------------------------------------- */
 
 static int include(Stock *s, PyObject *ffis, const char *module)
 {

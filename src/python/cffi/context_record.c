@@ -29,7 +29,7 @@ static const StockRecord *entry_of(const Stock *s, const jf_Type *rec)
     return NULL;
 }
 
-/* --- members ------------------------------------------------------------------- */
+/* --- members ------------------------------------------------------------- */
 
 static bool fill_field(Build *b, const StockField *given, jf_Field *f)
 {
@@ -63,7 +63,7 @@ static jf_Status add_fields(Build *b)
                : jf_diag_set(b->d, JF_NOMEM, "out of memory");
 }
 
-/* --- what was given against what follows ------------------------------------------ */
+/* --- what was given against what follows --------------------------------- */
 
 /* A number of the declaration and the same of the C compiler. False: they differ
  * and may not. */
@@ -125,7 +125,7 @@ static bool check_offsets(Build *b, bool *custom)
                  custom);
 }
 
-/* --- as the C compiler has it ------------------------------------------------------- */
+/* --- as the C compiler has it -------------------------------------------- */
 
 static uint64_t round_up(uint64_t v, uint64_t align)
 {
@@ -228,7 +228,7 @@ static jf_Status lay_out(Build *b)
     return place_given(b);
 }
 
-/* --- doors -------------------------------------------------------------------------- */
+/* --- doors --------------------------------------------------------------- */
 
 jf_Status jpy_stock_complete(void *stock, jf_Type *rec, jf_Diag *d)
 {

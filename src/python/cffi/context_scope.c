@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The names of a module that cffi compiled, declared in its FFI's scope: for modules
- * of our own generator that include it, because their declarations are read as text.
- * Structs, unions, enums, typedefs and integer constants; functions and variables
- * are the libraries' affair.
+ * The names of a module that cffi compiled, declared in its FFI's scope: for
+ * modules of our own generator that include it, because their declarations are
+ * read as text. Structs, unions, enums, typedefs and integer constants; functions
+ * and variables are the libraries' affair.
  */
 #include <string.h>
 

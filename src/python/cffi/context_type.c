@@ -10,7 +10,7 @@
 
 enum { DEEPEST = 1000 };
 
-/* --- life ---------------------------------------------------------------------- */
+/* --- life ---------------------------------------------------------------- */
 
 Stock *jpy_stock_new(FFIObject *ffi)
 {
@@ -80,7 +80,7 @@ int jpy_stock_traverse(Stock *s, visitproc visit, void *arg)
     return 0;
 }
 
-/* --- names ----------------------------------------------------------------------- */
+/* --- names --------------------------------------------------------------- */
 
 static int search(const void *table, size_t size, int n, const char *name,
                   size_t length)
@@ -128,40 +128,14 @@ int jpy_stock_find_typename(const Stock *s, const char *name, size_t n)
 }
 
 /* "$foo" is a struct that has no tag but the typedef foo; "$1" has neither. */
-static const char *alias_of(const char *name)
+const char *jpy_stock_alias(const char *name)
 {
     bool is_alias =
         name[0] == '$' && name[1] != '$' && !(name[1] >= '0' && name[1] <= '9');
     return is_alias ? name + 1 : NULL;
 }
 
-/* --- integer constants -------------------------------------------------------------- */
-
-int jpy_stock_constant(const Stock *s, int i, unsigned long long *value)
-{
-    const StockGlobal *g = &s->context.globals[i];
-    int (*ask)(StockConstant *) = (int (*)(StockConstant *))(uintptr_t)g->address;
-    StockConstant c = {0, &s->context, i};
-    int how = ask(&c);
-    *value = c.value;
-    return how;
-}
-
-jf_Status jpy_stock_disagrees(const StockGlobal *g, int how, unsigned long long v,
-                              jf_Diag *d)
-{
-    char text[64];
-    if (how == 2)
-        PyOS_snprintf(text, sizeof text, "%llu (0x%llx)", v, v);
-    else
-        PyOS_snprintf(text, sizeof text, "%lld", (long long)v);
-    return jf_diag_set(d, JF_NOT_FOUND,
-                       "the C compiler says '%s' is equal to %s, but the cdef "
-                       "disagrees",
-                       g->name, text);
-}
-
-/* --- primitive types ----------------------------------------------------------------- */
+/* --- primitive types ----------------------------------------------------- */
 
 static const uint8_t prims[PRIM_COUNT] = {
     JF_P_VOID,     JF_P_BOOL,    JF_P_CHAR,     JF_P_SCHAR,    JF_P_UCHAR,
@@ -192,9 +166,9 @@ jf_Type *jpy_stock_prim(jf_Universe *u, intptr_t n, jf_Diag *d)
     return NULL;
 }
 
-/* --- structs and unions ----------------------------------------------------------------- */
+/* --- structs and unions -------------------------------------------------- */
 
-static jf_Type *no_memory(jf_Diag *d)
+jf_Type *jpy_stock_no_memory(jf_Diag *d)
 {
     jf_diag_set(d, JF_NOMEM, "out of memory");
     return NULL;
@@ -219,7 +193,7 @@ static jf_Type *record_in(FFIObject *ffi, const StockRecord *wanted, jf_Diag *d)
                    ? NULL
                    : jpy_stock_record(s, i, d);
     }
-    const char *alias = alias_of(wanted->name);
+    const char *alias = jpy_stock_alias(wanted->name);
     if (!alias)
         return jf_scope_tag(ffi->scope, kind_of(wanted), wanted->name, n);
     const jf_Symbol *sym = jf_scope_find(ffi->scope, alias, n - 1);
@@ -270,7 +244,7 @@ static jf_Type *record_external(Stock *s, const StockRecord *r, jf_Diag *d)
     }
     jf_Group *g = jf_scope_group(s->ffi->scope);
     if (t->group != g && !jf_group_need(g, t->group))
-        return no_memory(d);
+        return jpy_stock_no_memory(d);
     return t;
 }
 
@@ -279,7 +253,7 @@ jf_Type *jpy_stock_record(Stock *s, intptr_t i, jf_Diag *d)
     jf_Universe *u = s->ffi->st->universe;
     if (i == RECORD_FILE) {
         jf_Type *file = jf_type_file(u);
-        return file ? file : no_memory(d);
+        return file ? file : jpy_stock_no_memory(d);
     }
     if (s->records[i])
         return s->records[i];
@@ -290,7 +264,7 @@ jf_Type *jpy_stock_record(Stock *s, intptr_t i, jf_Diag *d)
     if (r->flags & REC_EXTERNAL) {
         t = record_external(s, r, d);
     } else {
-        const char *alias = alias_of(r->name);
+        const char *alias = jpy_stock_alias(r->name);
         jf_Group *g = jf_scope_group(s->ffi->scope);
         bool is_tag = r->name[0] != '$'; /* else no text can name it */
         t = is_tag ? jf_scope_make_tag(s->ffi->scope, kind_of(r), r->name,
@@ -298,11 +272,11 @@ jf_Type *jpy_stock_record(Stock *s, intptr_t i, jf_Diag *d)
                    : jf_type_record(g, kind_of(r), alias ? NULL : r->name,
                                     strlen(r->name));
         if (!t)
-            return no_memory(d);
+            return jpy_stock_no_memory(d);
         t->u.rec->alias =
             alias ? jf_arena_strndup(&g->arena, alias, strlen(alias)) : NULL;
         if (alias && !t->u.rec->alias)
-            return no_memory(d);
+            return jpy_stock_no_memory(d);
         if (!(r->flags & REC_OPAQUE))
             t->u.rec->flags |= JF_R_LAZY;
     }
@@ -310,100 +284,7 @@ jf_Type *jpy_stock_record(Stock *s, intptr_t i, jf_Diag *d)
     return t;
 }
 
-/* --- enums ----------------------------------------------------------------------------------- */
-
-/* The enumerator at `p`, of `n` bytes. */
-static bool enumerator(Stock *s, const char *p, size_t n, jf_Enumerator *item,
-                       jf_Diag *d)
-{
-    int g = jpy_stock_find_global(s, p, n);
-    if (g < 0 || (word_op(s->context.globals[g].op) != OP_ENUM &&
-                  word_op(s->context.globals[g].op) != OP_CONSTANT_INT)) {
-        jf_diag_set(d, JF_NOT_FOUND, "the enumerator '%.*s' is not in the module",
-                    (int)(n > 200 ? 200 : n), p);
-        return false;
-    }
-    unsigned long long v;
-    int how = jpy_stock_constant(s, g, &v);
-    if (how != 0 && how != 1) {
-        jpy_stock_disagrees(&s->context.globals[g], how, v, d);
-        return false;
-    }
-    item->name = jf_arena_strndup(&jf_scope_group(s->ffi->scope)->arena, p, n);
-    item->value = (int64_t)v;
-    if (!item->name)
-        no_memory(d);
-    return item->name != NULL;
-}
-
-static jf_Type *enum_new(Stock *s, const StockEnum *e, jf_Diag *d)
-{
-    jf_Type *to = jpy_stock_prim(s->ffi->st->universe, e->prim, d);
-    if (!to)
-        return NULL;
-    uint32_t n = *e->items != 0, made = 0;
-    for (const char *p = e->items; *p; p++)
-        n += *p == ',';
-    jf_Group *g = jf_scope_group(s->ffi->scope);
-    jf_Enumerator *items = jf_calloc((n ? n : 1) * sizeof *items);
-    const char *alias = alias_of(e->name), *p = e->items;
-    jf_Type *t = NULL;
-    if (items && e->name[0] != '$')
-        t = jf_scope_make_tag(s->ffi->scope, JF_ENUM, e->name, strlen(e->name));
-    else if (items)
-        t = jf_type_enum(g, alias ? NULL : e->name, strlen(e->name));
-    if (!t)
-        no_memory(d);
-    if (t && alias &&
-        !(t->u.en->alias = jf_arena_strndup(&g->arena, alias, strlen(alias))))
-        t = no_memory(d);
-    for (; t && made < n; made++) {
-        size_t length = strcspn(p, ",");
-        if (!enumerator(s, p, length, &items[made], d))
-            t = NULL;
-        p += length + 1;
-    }
-    if (t && !jf_type_complete_enum(g, t, to, items, n, 0))
-        t = no_memory(d);
-    jf_free(items);
-    return t;
-}
-
-/* An included module has the same enum in its own tables: that is the one. */
-static jf_Type *enum_included(PyObject *ffis, const StockEnum *e, unsigned depth,
-                              jf_Diag *d)
-{
-    size_t n = strlen(e->name);
-    jf_Type *t = NULL;
-    Py_ssize_t count =
-        ffis && depth < 100 && e->name[0] != '$' ? PyTuple_GET_SIZE(ffis) : 0;
-    for (Py_ssize_t k = 0; !t && d->status == JF_OK && k < count; k++) {
-        FFIObject *ffi = (FFIObject *)PyTuple_GET_ITEM(ffis, k);
-        Stock *s = ffi->stock;
-        int i = s ? jpy_stock_find_enum(s, e->name, n) : -1;
-        if (i >= 0)
-            t = jpy_stock_enum(s, i, d);
-        else if (!(t = jf_scope_tag(ffi->scope, JF_ENUM, e->name, n)) && s)
-            t = enum_included(s->ffis, e, depth + 1, d);
-    }
-    return t;
-}
-
-jf_Type *jpy_stock_enum(Stock *s, intptr_t i, jf_Diag *d)
-{
-    if (s->enums[i])
-        return s->enums[i];
-    const StockEnum *e = &s->context.enums[i];
-    jf_Type *t = enum_included(s->ffis, e, 0, d);
-    jf_Group *g = jf_scope_group(s->ffi->scope);
-    if (t && t->group != g && !jf_group_need(g, t->group))
-        return no_memory(d);
-    if (!t && d->status == JF_OK)
-        t = enum_new(s, e, d);
-    return s->enums[i] = t;
-}
-
-/* --- words ------------------------------------------------------------------------------------ */
+/* --- words --------------------------------------------------------------- */
 
 static jf_Type *no_function(const jf_Type *fn, jf_Diag *d)
 {
@@ -460,14 +341,14 @@ static jf_Type *function(Stock *s, intptr_t i, jf_Diag *d)
     while (word_op(s->words[i + 1 + (intptr_t)n]) != OP_FUNCTION_END)
         n++;
     if (n > JF_COUNT(few) && !(params = jf_alloc(n * sizeof *params)))
-        return no_memory(d);
+        return jpy_stock_no_memory(d);
     while (done < n && (params[done] = value_type(s, i + 1 + (intptr_t)done, d)) &&
            by_value(params[done], false, d))
         done++;
     bool variadic = word_arg(s->words[i + 1 + (intptr_t)n]) & 1;
     if (done == n && !(fn = jf_type_func(s->ffi->st->universe, result, params, n,
                                          variadic ? JF_T_VARIADIC : 0)))
-        no_memory(d);
+        jpy_stock_no_memory(d);
     if (params != few)
         jf_free(params);
     return fn;
@@ -506,7 +387,7 @@ static jf_Type *make(Stock *s, intptr_t i, jf_Diag *d)
                : NULL;
         break;
     }
-    return t || !to ? t : no_memory(d);
+    return t || !to ? t : jpy_stock_no_memory(d);
 }
 
 jf_Type *jpy_stock_type(Stock *s, intptr_t i, jf_Diag *d)
@@ -523,7 +404,7 @@ jf_Type *jpy_stock_type(Stock *s, intptr_t i, jf_Diag *d)
     return s->types[i];
 }
 
-/* --- ctypes ------------------------------------------------------------------------------------ */
+/* --- ctypes -------------------------------------------------------------- */
 
 CTypeObject *jpy_stock_ctype(Stock *s, intptr_t i)
 {

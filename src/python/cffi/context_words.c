@@ -23,7 +23,7 @@ static const struct {
     {"__cdecl", TOK_CDECL},    {"__stdcall", TOK_STDCALL},
 };
 
-/* --- tokens --------------------------------------------------------------------- */
+/* --- tokens -------------------------------------------------------------- */
 
 static bool is_digit(char c)
 {
@@ -104,7 +104,7 @@ void *jpy_read_no_memory(Reader *r)
     return jpy_read_failed(r);
 }
 
-/* --- names ----------------------------------------------------------------------- */
+/* --- names --------------------------------------------------------------- */
 
 static bool is_text(const Reader *r, const char *text)
 {
@@ -185,7 +185,7 @@ static jf_Type *enum_name(Reader *r)
     return t ? t : jpy_read_refuse(r, "undefined enum name");
 }
 
-/* --- the words in front ------------------------------------------------------------ */
+/* --- the words in front -------------------------------------------------- */
 
 typedef struct Modifiers {
     int length; /* -1 short, 1 long, 2 long long */

@@ -10,7 +10,7 @@
 
 #include "python/cffi/stock.h"
 
-/* --- integers ---------------------------------------------------------------------- */
+/* --- integers ------------------------------------------------------------ */
 
 static int64_t out_of_range(PyObject *o, const char *what)
 {
@@ -101,7 +101,7 @@ static _Bool to_bool(PyObject *o)
     return v != 0; /* -1 with an exception is true, as it was in C */
 }
 
-/* --- floating point ------------------------------------------------------------------ */
+/* --- floating point ------------------------------------------------------ */
 
 static long double to_long_double(PyObject *o)
 {
@@ -112,7 +112,7 @@ static long double to_long_double(PyObject *o)
     return v;
 }
 
-/* --- characters ------------------------------------------------------------------------ */
+/* --- characters ---------------------------------------------------------- */
 
 /* One unit of the size that `code` says. What converts it asks a ctype for nothing
  * but its code. */
@@ -166,7 +166,7 @@ static PyObject *from_other_char(int c)
     return from_unit((uint32_t)c, 6 - (Py_ssize_t)sizeof(wchar_t));
 }
 
-/* --- pointers and everything else by its ctype ---------------------------------------------- */
+/* --- pointers and everything else by its ctype --------------------------- */
 
 static PyObject *from_pointer(char *p, CTypeObject *ct)
 {
@@ -211,7 +211,7 @@ static PyObject *from_record(char *p, CTypeObject *ct)
     return jpy_cdata_copy(ct, p);
 }
 
-/* --- arguments of pointer type ------------------------------------------------------------------ */
+/* --- arguments of pointer type ------------------------------------------- */
 
 static int only_bools(PyObject *bytes)
 {
@@ -282,7 +282,7 @@ static int convert_array(char *p, CTypeObject *ct, PyObject *o)
     return jpy_array_from_object(ct, p, n, o);
 }
 
-/* --- the rest ----------------------------------------------------------------------------------- */
+/* --- the rest ------------------------------------------------------------ */
 
 /* For verify(): numbers up to a negative one. */
 static PyObject *struct_layout(Py_ssize_t nums[])

@@ -9,7 +9,7 @@
 
 #include "python/cffi/stock.h"
 
-/* --- C calls --------------------------------------------------------------------- */
+/* --- C calls ------------------------------------------------------------- */
 
 typedef struct Call {
     const StockExtern *x;
@@ -34,7 +34,7 @@ void jpy_stock_call_python(StockExtern *x, char *cells)
     jpy_extern_call((PyObject **)&x->reserved2, cells, nobody, &c);
 }
 
-/* --- ffi.def_extern ----------------------------------------------------------------- */
+/* --- ffi.def_extern ------------------------------------------------------ */
 
 /* Such modules put 16 bytes of a complex number into a cell of 8. */
 static int refuse_complex(const jf_Type *fn, const char *name)

@@ -13,7 +13,7 @@ bool jpy_is_compiled_ffi(State *st, PyObject *o)
     return PyObject_TypeCheck(o, st->cffi_ffi_type);
 }
 
-/* --- life ------------------------------------------------------------------------- */
+/* --- life ---------------------------------------------------------------- */
 
 static PyObject *compiled_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
@@ -39,7 +39,7 @@ static int compiled_traverse(PyObject *self, visitproc visit, void *arg)
     return bad ? bad : jpy_ffi_traverse(self, visit, arg);
 }
 
-/* --- methods of its own -------------------------------------------------------------- */
+/* --- methods of its own -------------------------------------------------- */
 
 static PyObject *addressof(PyObject *self, PyObject *const *args, Py_ssize_t n,
                            PyObject *kwnames)
@@ -129,7 +129,7 @@ static PyObject *list_types(PyObject *self, PyObject *unused)
     return all;
 }
 
-/* --- the class ------------------------------------------------------------------------- */
+/* --- the class ----------------------------------------------------------- */
 
 /* clang-format off */
 #define AS_FUNCTION(name) (PyCFunction)(void (*)(void))name

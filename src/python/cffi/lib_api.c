@@ -16,7 +16,7 @@ bool jpy_is_cffi_lib(State *st, PyObject *o)
     return Py_IS_TYPE(o, st->cffi_lib_type);
 }
 
-/* --- variables ------------------------------------------------------------------- */
+/* --- variables ----------------------------------------------------------- */
 
 PyObject *jpy_glob_new(State *st, PyObject *name, CTypeObject *ct, void *address,
                        void *(*fetch)(void), PyObject *owner)
@@ -101,7 +101,7 @@ static PyType_Spec glob_spec = {
     .slots = glob_slots,
 };
 
-/* --- what a library has ------------------------------------------------------------- */
+/* --- what a library has -------------------------------------------------- */
 
 /* What a library that was opened lacks is told in other words, and as ffi.error. */
 void jpy_cffi_lib_missing(LibObject *lib, const char *symbol)
@@ -224,7 +224,7 @@ static PyObject *get_or_raise(LibObject *lib, PyObject *name)
     return o;
 }
 
-/* --- names ------------------------------------------------------------------------------ */
+/* --- names --------------------------------------------------------------- */
 
 typedef struct Names {
     LibObject *lib;
@@ -298,7 +298,7 @@ static PyObject *module_like(LibObject *lib, const char *name)
     return NULL;
 }
 
-/* --- the object ----------------------------------------------------------------------------- */
+/* --- the object ---------------------------------------------------------- */
 
 static PyObject *lib_getattro(PyObject *self, PyObject *name)
 {
@@ -394,7 +394,7 @@ static PyType_Spec lib_spec = {
     .slots = lib_slots,
 };
 
-/* --- doors --------------------------------------------------------------------------------------- */
+/* --- doors --------------------------------------------------------------- */
 
 PyObject *jpy_cffi_lib_new(FFIObject *ffi, LibSource *src)
 {

@@ -11,7 +11,7 @@
 
 enum { DEEPEST_INCLUDE = 100 };
 
-/* --- integer constants -------------------------------------------------------------- */
+/* --- integer constants --------------------------------------------------- */
 
 static PyObject *integer(Stock *s, int i)
 {
@@ -67,7 +67,7 @@ PyObject *jpy_stock_integer(FFIObject *ffi, const char *name, unsigned depth)
     return NULL;
 }
 
-/* --- functions ------------------------------------------------------------------------ */
+/* --- functions ----------------------------------------------------------- */
 
 /* A slot may send the reader on to another: that one is read as well. */
 static bool fill_slot(Stock *s, intptr_t i)
@@ -126,7 +126,7 @@ PyObject *jpy_stock_function_cdata(PyObject *o)
     return (PyObject *)((FunctionInfo *)info)->cdata;
 }
 
-/* --- in a library that was opened -------------------------------------------------------- */
+/* --- in a library that was opened ---------------------------------------- */
 
 static void *opened_address(LibObject *lib, const StockGlobal *g, jf_Type *type)
 {
@@ -177,7 +177,7 @@ static PyObject *opened_function(LibObject *lib, const StockGlobal *g)
     return f;
 }
 
-/* --- constants and variables --------------------------------------------------------------- */
+/* --- constants and variables --------------------------------------------- */
 
 static PyObject *constant(LibObject *lib, const StockGlobal *g, CTypeObject *ct)
 {

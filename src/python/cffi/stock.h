@@ -6,6 +6,7 @@
  *
  *   context.c         the tables are checked, once, before anything reads them
  *   context_type.c    type words to types, at first need
+ *   context_enum.c    integer constants, enums
  *   context_record.c  structs and unions: their members, at first need
  *   context_words.c   type strings of compiled FFIs: words
  *   context_parse.c   ... declarators
@@ -23,7 +24,7 @@
 
 #include "python/call.h"
 
-/* --- the tables, as a module has them ----------------------------------------- */
+/* --- the tables, as a module has them ------------------------------------ */
 
 /* op | arg << 8; op is odd, so that an even word is the address of an object. */
 typedef uintptr_t Word;
@@ -76,12 +77,13 @@ typedef struct StockGlobal {
     void *more; /* a builtin's C function; a variable's size, or 0 */
 } StockGlobal;
 
-enum { /* StockRecord.flags */
-       REC_UNION = 1,
-       REC_CHECK = 2,
-       REC_PACKED = 4,
-       REC_EXTERNAL = 8,
-       REC_OPAQUE = 16
+/* StockRecord.flags */
+enum {
+    REC_UNION = 1,
+    REC_CHECK = 2,
+    REC_PACKED = 4,
+    REC_EXTERNAL = 8,
+    REC_OPAQUE = 16
 };
 
 typedef struct StockRecord {
@@ -139,7 +141,7 @@ typedef struct StockExtern {
     void *reserved1, *reserved2;
 } StockExtern;
 
-/* --- a compiled FFI's own memory ------------------------------------------------ */
+/* --- a compiled FFI's own memory ----------------------------------------- */
 
 /* Hangs on every FFIObject of the compiled class. An FFI whose names are in its
  * scope (made by our own generator) has a context without entries. */
@@ -159,14 +161,14 @@ typedef struct Stock {
     bool filled;           /* __init__ ran */
 } Stock;
 
-/* --- context.c --- */
+/* --- context.c ----------------------------------------------------------- */
 
 enum { STOCK_MANY = 1 << 24 }; /* entries of one table */
 /* 0, or -1 with an ImportError that names module, table and entry. `words` are
  * the types' words (the module's own may be objects already). */
 int jpy_stock_check(const char *module, const StockContext *c, const Word *words);
 
-/* --- context_type.c --- */
+/* --- context_type.c ------------------------------------------------------ */
 
 Stock *jpy_stock_new(FFIObject *ffi); /* empty; NULL with an exception */
 /* Adopt checked tables; `words` is taken over. 0, or -1 with an exception. */
@@ -178,6 +180,10 @@ jf_Type *jpy_stock_type(Stock *s, intptr_t i, jf_Diag *d);
 jf_Type *jpy_stock_record(Stock *s, intptr_t i, jf_Diag *d);
 jf_Type *jpy_stock_enum(Stock *s, intptr_t i, jf_Diag *d);
 jf_Type *jpy_stock_prim(jf_Universe *u, intptr_t n, jf_Diag *d);
+/* "foo" of "$foo", a type without a tag; NULL: the name is a tag, or none. */
+const char *jpy_stock_alias(const char *name);
+/* Says so in `d`; NULL. */
+jf_Type *jpy_stock_no_memory(jf_Diag *d);
 /* Index of `name` in a table; -1. */
 int jpy_stock_find_global(const Stock *s, const char *name, size_t n);
 int jpy_stock_find_record(const Stock *s, const char *name, size_t n);
@@ -194,39 +200,39 @@ CTypeObject *jpy_stock_slot(Stock *s, intptr_t i);
 /* ctype of word `i`, of the pointer to it if it is a function. New reference. */
 CTypeObject *jpy_stock_ctype(Stock *s, intptr_t i);
 
-/* --- context_record.c --- */
+/* --- context_record.c ---------------------------------------------------- */
 
 /* Members of a record that was met before: jf_Group.complete. */
 jf_Status jpy_stock_complete(void *stock, jf_Type *rec, jf_Diag *d);
 /* Every record that is still without members gets them: `s` is about to go. */
 void jpy_stock_complete_all(Stock *s);
 
-/* --- context_scope.c --- */
+/* --- context_scope.c ----------------------------------------------------- */
 
 /* Types and integer constants become names of the FFI's scope, once. */
 jf_Status jpy_stock_declare(Stock *s, jf_Diag *d);
 
-/* --- context_parse.c --- */
+/* --- context_parse.c ----------------------------------------------------- */
 
 /* What jpy_ffi_type() keeps for a type string: a ctype, or a 1-tuple of the pointer
  * to it where the string names a function type. ffi.error with cffi's words. */
 PyObject *jpy_stock_parse(Stock *s, PyObject *text);
-/* ffi.error: where a value is wanted, a function type was given; `ct` is that of the
- * pointer to it. Returns NULL. */
+/* ffi.error: where a value is wanted, a function type was given; `ct` is that of
+ * the pointer to it. Returns NULL. */
 CTypeObject *jpy_stock_function(FFIObject *ffi, CTypeObject *ct);
 
-/* --- context_load.c --- */
+/* --- context_load.c ------------------------------------------------------ */
 
 /* _cffi_backend._init_cffi_1_0_external_module(address) */
 PyObject *jpy_stock_load(PyObject *module, PyObject *address);
 /* ImportError unless the version is one that is known. */
 int jpy_stock_version(const char *module, Py_ssize_t version, bool is_python);
 
-/* --- context_py.c --- */
+/* --- context_py.c -------------------------------------------------------- */
 
 int jpy_stock_init(Stock *s, PyObject *args, PyObject *kwargs);
 
-/* --- ffi_compiled.c --- */
+/* --- ffi_compiled.c ------------------------------------------------------ */
 
 /* Both classes, FFI and Lib, into the module and the State. */
 int jpy_init_stock(State *st, PyObject *module);
@@ -234,7 +240,7 @@ bool jpy_is_compiled_ffi(State *st, PyObject *o);
 /* An empty compiled FFI. */
 FFIObject *jpy_compiled_ffi(State *st);
 
-/* --- lib_api.c --- */
+/* --- lib_api.c ----------------------------------------------------------- */
 
 typedef struct LibObject {
     PyObject_HEAD FFIObject *ffi; /* owned */
@@ -268,7 +274,7 @@ PyObject *jpy_glob_new(State *st, PyObject *name, CTypeObject *ct, void *address
  * is none of that name. */
 PyObject *jpy_cffi_lib_get(LibObject *lib, PyObject *name, unsigned depth);
 
-/* --- lib_stock.c --- */
+/* --- lib_stock.c --------------------------------------------------------- */
 
 /* What stands in a library for global `i`: new reference. */
 PyObject *jpy_stock_build(LibObject *lib, int i, PyObject *name);
@@ -279,7 +285,7 @@ PyObject *jpy_stock_function_cdata(PyObject *builtin);
  * there is none. */
 PyObject *jpy_stock_integer(FFIObject *ffi, const char *name, unsigned depth);
 
-/* --- exports.c, externpy.c --- */
+/* --- exports.c, externpy.c ----------------------------------------------- */
 
 enum { EXPORT_COUNT = 28 };
 extern void *const jpy_stock_exports[EXPORT_COUNT];
