@@ -136,17 +136,35 @@ const char *jpy_modgen_owner(const jiffi_extern_python *x)
     return "?";
 }
 
+static void forget(ModGen *g)
+{
+    g->entry = NULL;
+    for (unsigned i = 0; i < g->m->n_symbols; i++)
+        if (g->m->symbols[i].kind == JIFFI_EXTERN_PYTHON)
+            g->m->symbols[i].extern_python->target = NULL;
+}
+
 void jpy_modgen_forget(State *st, bool gone)
 {
     for (ModGen *g = all; g; g = g->next) {
         if (g->st != st)
             continue;
-        g->entry = NULL;
-        for (unsigned i = 0; i < g->m->n_symbols; i++)
-            if (g->m->symbols[i].kind == JIFFI_EXTERN_PYTHON)
-                g->m->symbols[i].extern_python->target = NULL;
+        forget(g);
         if (gone)
             g->st = NULL;
+    }
+}
+
+/* Python is gone, whatever became of its objects; it may come again. */
+static bool asked_for_the_end;
+
+static void forget_all(void)
+{
+    asked_for_the_end = false;
+    for (ModGen *g = all; g; g = g->next) {
+        if (g->st)
+            forget(g);
+        g->st = NULL;
     }
 }
 
@@ -256,7 +274,7 @@ static PyObject *make_lib(State *st, FFIObject *ffi, ModGen *g, PyObject *libs)
     if (!st->verifying && give_libs(st, ffi, libs) < 0)
         return NULL;
     return st->cffi && !st->verifying ? jpy_cffi_lib_new(ffi, &g->source)
-                    : jpy_lib_new(ffi, &g->source);
+                                      : jpy_lib_new(ffi, &g->source);
 }
 
 /* ffi, lib and what belongs to them; owned by st->modules. */
@@ -328,6 +346,8 @@ static ModGen *load(State *st, const jiffi_module *m, const char *name)
         return NULL;
     g->st = st;
     g->entry = entry;
+    if (!asked_for_the_end)
+        asked_for_the_end = Py_AtExit(forget_all) == 0;
     return g;
 }
 

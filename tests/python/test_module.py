@@ -2,9 +2,13 @@
 """Generated modules at import: loading, versions, damaged tables, leaks."""
 
 import gc
+import json
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
+import textwrap
 import tracemalloc
 import types
 
@@ -133,6 +137,47 @@ def test_one_interpreter_at_a_time():
         pytest.skip("no sub-interpreters")
     assert run.returncode == 0, run.stderr
     assert "in use by another interpreter" in run.stdout or "subinterpreters" in run.stdout
+
+
+def test_python_that_comes_again(tmp_path):
+    """A program that starts and ends Python twice has the module both times."""
+    code = """
+        import sys
+        sys.path[:0] = %r
+        import module_samples, importlib.util
+        spec = importlib.util.spec_from_file_location("sample", %r)
+        sample = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sample)
+        sample.ffi.def_extern("twice")(lambda a: 2 * a)
+        print(sample.lib.add(1, 2), sample.lib.call_twice(4), flush=True)
+    """ % ([str(module_samples.HERE), *sys.path], str(module_samples.path()))
+    program = tmp_path / "program.c"
+    program.write_text(
+        """#include <Python.h>
+        int main(void)
+        {
+            for (int i = 0; i < 2; i++) {
+                Py_Initialize();
+                if (PyRun_SimpleString(%s))
+                    return 1;
+                Py_Finalize();
+            }
+            return 0;
+        }"""
+        % json.dumps(textwrap.dedent(code))
+    )
+    var = sysconfig.get_config_var
+    build = subprocess.run(
+        [shutil.which("cc"), str(program), "-o", str(tmp_path / "program"),
+         "-I", sysconfig.get_path("include"), "-L", var("LIBDIR"), "-Wl,-rpath," + var("LIBDIR"),
+         "-lpython" + var("LDVERSION"), "-lm"],
+        capture_output=True,
+    )  # fmt: skip
+    if build.returncode:
+        pytest.skip("no libpython to link with")
+    env = dict(os.environ, PYTHONHOME=sys.base_prefix)
+    run = subprocess.run([str(tmp_path / "program")], env=env, capture_output=True, text=True)
+    assert (run.returncode, run.stdout) == (0, "3 8\n" * 2), run.stderr
 
 
 # --- modules that are Python ------------------------------------------------------------
