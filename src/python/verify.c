@@ -17,7 +17,7 @@ typedef struct Check {
     int status;       /* -1 with an exception */
 } Check;
 
-/* --- records -------------------------------------------------------------------- */
+/* --- records -------------------------------------------------------------- */
 
 static int differ(Check *c, const char *what, const char *field, uint64_t ours,
                   uint64_t theirs)
@@ -111,7 +111,7 @@ static int each_record(Check *c, jf_Group *g, int (*check)(Check *, jf_Type *))
     return 0;
 }
 
-/* --- values ----------------------------------------------------------------------- */
+/* --- values --------------------------------------------------------------- */
 
 static PyObject *number(int64_t bits, bool is_signed)
 {
@@ -172,7 +172,7 @@ static bool visit_constant(void *ctx, const jf_Symbol *sym)
     return c->status == 0;
 }
 
-/* --- all of it ---------------------------------------------------------------------- */
+/* --- all of it ------------------------------------------------------------ */
 
 int jpy_verify_take(FFIObject *ffi, ModGen *g)
 {

@@ -9,7 +9,7 @@
 
 #include "core/parse/parser.h"
 
-/* --- records ------------------------------------------------------------------- */
+/* --- records -------------------------------------------------------------- */
 
 /* Members with [...]: in a copy, so that a failure finds the old ones. */
 static void answer_record(Parser *p, jf_Type *t)
@@ -29,7 +29,7 @@ static void answer_record(Parser *p, jf_Type *t)
     p->done[p->n_done++] = t;
 }
 
-/* --- enums ---------------------------------------------------------------------- */
+/* --- enums ---------------------------------------------------------------- */
 
 /* The first of GCC's choices that holds the values. */
 static jf_Type *integer_for(Parser *p, const jf_Enumerator *items, uint32_t n,
@@ -74,7 +74,7 @@ static void answer_enum(Parser *p, jf_Type *t)
     jf_type_enum_integer(t, to ? to : integer_for(p, copy, e->n_items, negative));
 }
 
-/* --- symbols ---------------------------------------------------------------------- */
+/* --- symbols -------------------------------------------------------------- */
 
 /* Not to be undone, but right by itself: so it comes last. */
 static void answer_symbol(Parser *p, jf_Symbol *sym)

@@ -21,7 +21,7 @@ CTypeObject *jpy_backend_ctype(State *st, const char *function, int position,
     return NULL;
 }
 
-/* --- FFI's methods with stricter arguments ----------------------------------------- */
+/* --- FFI's methods with stricter arguments -------------------------------- */
 
 /* What the first argument of a function has to be. */
 typedef enum First { ANY, CTYPE, CDATA, CTYPE_OR_CDATA } First;
@@ -124,7 +124,7 @@ static PyObject *b_set_errno(PyObject *module, PyObject *value)
     Py_RETURN_NONE;
 }
 
-/* --- paths and addresses -------------------------------------------------------------- */
+/* --- paths and addresses -------------------------------------------------- */
 
 static PyObject *b_typeoffsetof(PyObject *module, PyObject *args)
 {
@@ -190,7 +190,7 @@ static PyObject *b_getcname(PyObject *module, PyObject *args)
     return result;
 }
 
-/* --- about the module -------------------------------------------------------------------- */
+/* --- about the module ----------------------------------------------------- */
 
 static PyObject *b_get_types(PyObject *module, PyObject *unused)
 {

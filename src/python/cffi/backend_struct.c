@@ -42,7 +42,7 @@ static const char *field_name(const jf_Field *f)
     return f->name ? f->name : "";
 }
 
-/* --- reading the list ----------------------------------------------------------- */
+/* --- reading the list ----------------------------------------------------- */
 
 static int wrong_field(const Completion *c, const jf_Field *f, const char *what)
 {
@@ -112,7 +112,7 @@ static int read_field(Completion *c, Py_ssize_t i)
     return bits >= 0 ? check_bits(c, f, ct, offset) : 0;
 }
 
-/* --- laying out --------------------------------------------------------------------- */
+/* --- laying out ----------------------------------------------------------- */
 
 static int layout(Completion *c, jf_Type *rec)
 {

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-/* --- names -------------------------------------------------------------------- */
+/* --- names ---------------------------------------------------------------- */
 
 static PyObject *b_new_primitive_type(PyObject *module, PyObject *name)
 {
@@ -38,7 +38,7 @@ static PyObject *b_new_void_type(PyObject *module, PyObject *unused)
     return (PyObject *)jpy_ctype(st, jf_type_prim(st->universe, JF_P_VOID));
 }
 
-/* --- pointers and arrays --------------------------------------------------------- */
+/* --- pointers and arrays -------------------------------------------------- */
 
 static PyObject *b_new_pointer_type(PyObject *module, PyObject *o)
 {
@@ -88,7 +88,7 @@ static PyObject *b_new_array_type(PyObject *module, PyObject *args)
     return (PyObject *)ct;
 }
 
-/* --- functions ------------------------------------------------------------------- */
+/* --- functions ------------------------------------------------------------ */
 
 static int check_result(CTypeObject *ct)
 {
@@ -173,7 +173,7 @@ static PyObject *b_new_function_type(PyObject *module, PyObject *args)
     return function_type(st, params, ct, ellipsis ? JF_T_VARIADIC : 0);
 }
 
-/* --- structs, unions, enums ------------------------------------------------------- */
+/* --- structs, unions, enums ----------------------------------------------- */
 
 static const char *const words[] = {
     [JF_STRUCT] = "struct ", [JF_UNION] = "union ", [JF_ENUM] = "enum "};
@@ -291,7 +291,7 @@ static PyObject *b_new_enum_type(PyObject *module, PyObject *args)
     return enum_type(st, name, base, names, values);
 }
 
-/* --- the table ------------------------------------------------------------------------ */
+/* --- the table ------------------------------------------------------------ */
 
 int jpy_init_backend_types(State *st, PyObject *module)
 {
