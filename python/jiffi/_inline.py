@@ -71,6 +71,19 @@ def _content(kwds):
                 yield None
 
 
+def _files(kwds):
+    """The user's own files: what a header has is only seen if `depends` names it."""
+    found = []
+    for key in ("sources", "depends", "extra_objects"):
+        for path in kwds.get(key) or ():
+            try:
+                st = os.stat(path)
+                found.append((os.fspath(path), st.st_size, st.st_mtime_ns))
+            except OSError:
+                found.append((os.fspath(path), None, None))
+    return found
+
+
 def _own_identity():
     st = os.stat(_jiffi.__file__)
     return __version__, st.st_size, st.st_mtime_ns

@@ -329,8 +329,9 @@
 "    ffi.cdef('int add(int a, int b);')\n" \
 "    lib = ffi.inline('int add(int a, int b) { return a + b; }')\n" \
 "\n" \
-"The keywords are those of set_source(). The cache is the directory in\n" \
-"$JIFFI_CACHE, else $XDG_CACHE_HOME/jiffi, else ~/.cache/jiffi.\n" \
+"The keywords are those of set_source(); depends=[...] names headers that\n" \
+"may change. The cache is the directory in $JIFFI_CACHE, else\n" \
+"$XDG_CACHE_HOME/jiffi, else ~/.cache/jiffi.\n" \
 "\n" \
 "Raises VerificationError with the compiler's message."
 

@@ -160,6 +160,18 @@ def test_miss(cache, compiler_runs, other):
     assert len(compiler_runs) == 2 and len(entries(cache)) == 2
 
 
+@pytest.mark.parametrize("keyword", ["sources", "depends"])
+def test_files_that_change(tmp_path, compiler_runs, keyword):
+    path = tmp_path / "more.c"
+    for number in (1, 22):
+        path.write_text("int more(void) { return %d; }\n" % number)
+        source = "int more(void);" if keyword == "sources" else '#include "more.c"'
+        kwds = {keyword: [str(path)], "include_dirs": [str(tmp_path)]}
+        for _ in range(2):
+            assert make(source, "int more(void);", **kwds).more() == number
+    assert len(compiler_runs) == 2
+
+
 @pytest.mark.parametrize("variable", ["CFLAGS", "CPPFLAGS", "LDFLAGS"])
 def test_environment(compiler_runs, monkeypatch, variable):
     make()
