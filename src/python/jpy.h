@@ -449,10 +449,13 @@ void jpy_handles_free(State *st);
 /* Where the things of a library come from: dlopen (lib.c), a module that jiffi
  * generated (modgen_lib.c), a module that cffi compiled (cffi/). */
 typedef struct LibSource LibSource;
+typedef void *(*Fetch)(void); /* where a variable is, each time anew */
 struct LibSource {
     const char *name; /* "pkg.mod" */
     /* Address of a function or variable; NULL with an exception. */
     void *(*address)(LibSource *src, FFIObject *ffi, const jf_Symbol *sym);
+    /* For a variable that need not stay where it is; may be NULL, or give NULL. */
+    Fetch (*fetch)(LibSource *src, const jf_Symbol *sym);
     /* What stands in the library for a function, and for a constant: new
      * references. */
     PyObject *(*function)(LibSource *src, FFIObject *ffi, const jf_Symbol *sym);

@@ -86,6 +86,12 @@ static bool is_constant(LibSource *src, const jf_Symbol *sym)
     return sym->quals & JF_Q_CONST && sym->type->kind != JF_ARRAY;
 }
 
+static Fetch fetch(LibSource *src, const jf_Symbol *sym)
+{
+    const jiffi_symbol *s = jpy_modgen_symbol(gen_of(src)->m, sym->name);
+    return s && s->kind == JIFFI_VARIABLE ? s->address : NULL;
+}
+
 static void *variable_address(LibSource *src, FFIObject *ffi, const jf_Symbol *sym)
 {
     ModGen *g = gen_of(src);
@@ -270,5 +276,6 @@ void jpy_modgen_source(ModGen *g)
                             .address = variable_address,
                             .function = function,
                             .constant = constant,
-                            .is_constant = is_constant};
+                            .is_constant = is_constant,
+                            .fetch = fetch};
 }

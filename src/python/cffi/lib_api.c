@@ -127,13 +127,14 @@ static PyObject *variable(LibObject *lib, const jf_Symbol *declared, PyObject *n
     jf_Symbol sym = *declared;
     bool is_constant = src->close && sym.flags & JF_S_STATIC;
     sym.flags &= (uint16_t)~JF_S_STATIC;
-    void *p = src->address(src, lib->ffi, &sym);
-    CTypeObject *ct = p ? jpy_ctype(st, sym.type) : NULL;
+    Fetch fetch = src->fetch ? src->fetch(src, &sym) : NULL;
+    void *p = fetch ? NULL : src->address(src, lib->ffi, &sym);
+    CTypeObject *ct = p || fetch ? jpy_ctype(st, sym.type) : NULL;
     PyObject *o = NULL, *keeper = (PyObject *)lib->handle;
     if (ct && is_constant)
         o = laid_out(ct) ? jpy_to_object(ct, p, keeper) : NULL;
     else if (ct)
-        o = jpy_glob_new(st, name, ct, p, NULL, keeper);
+        o = jpy_glob_new(st, name, ct, p, fetch, keeper);
     Py_XDECREF((PyObject *)ct);
     return o;
 }
