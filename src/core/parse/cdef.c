@@ -203,7 +203,8 @@ static void declare_variable(Parser *p, Specs *s, Decl *d, const char *link,
     if (d->type->kind == JF_VOID)
         jf_parse_fail(p, d->at, JF_SEMANTIC, "variable '%s' has type void",
                       d->name->text);
-    if (p->python)
+    /* What embedding_api() declares is in "Python+C", variables of the source too. */
+    if (p->python == JF_S_EXTERN_PYTHON)
         jf_parse_fail(p, d->at, JF_SEMANTIC,
                       "cannot declare constants or variables with 'extern "
                       "\"Python\"'");

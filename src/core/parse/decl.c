@@ -235,6 +235,8 @@ static void dots_type(Parser *p, Specs *s, uint32_t set)
                       "'...' can stand for a type only in a typedef");
     if (p->scope->strict && set & JF_B_LONG && set & JF_B_DOUBLE)
         jf_parse_fail(p, p->tok.at, JF_SYNTAX, "'long double...' is not supported");
+    if (p->scope->strict && set == JF_B_VOID)
+        jf_parse_fail(p, p->tok.at, JF_SYNTAX, "'void...' is not a type");
     s->dots = !set ? DOTS_TYPE : set & reals ? DOTS_FLOAT : DOTS_INT;
     jf_parse_next(p);
     if (s->dots != DOTS_TYPE) { /* until the name is known: declare_typedef */
