@@ -239,6 +239,10 @@ static PyObject *value(ModGen *g, State *st, const jf_Symbol *sym,
     if (!ct)
         return NULL;
     Py_ssize_t size = jpy_ctype_size(ct);
+    if (size < 0 && st->cffi && PyErr_ExceptionMatches(PyExc_ValueError))
+        PyErr_Format(st->ffi_error,
+                     "constant '%s' is of type '%s', whose size is not known",
+                     sym->name, jpy_cname(ct));
     char *mem = size < 0 ? NULL : PyMem_Calloc(1, (size_t)size + 16);
     PyObject *o = NULL;
     if (mem) {
