@@ -5,10 +5,9 @@ Nothing but the extension is loaded here. The submodules that stock cffi has are
 there too, loaded when they are asked for, as attributes as well.
 """
 
-from .error import (CDefError, FFIError, PkgConfigError, VerificationError,
-                    VerificationMissing)
+from _cffi_backend import (CDefError, FFIError, PkgConfigError, VerificationError,
+                           VerificationMissing, __version__)
 from .api import FFI
-from _cffi_backend import __version__
 
 __all__ = ["FFI", "VerificationError", "VerificationMissing", "CDefError",
            "FFIError"]
@@ -21,7 +20,7 @@ __version_verifier_modules__ = "0.8.6"
 __jiffi__ = True
 
 _SUBMODULES = frozenset((
-    "backend_ctypes", "cffi_opcode", "commontypes", "cparser", "ffiplatform",
+    "backend_ctypes", "cffi_opcode", "commontypes", "cparser", "error", "ffiplatform",
     "gen_src", "lock", "model", "pkgconfig", "recompiler", "setuptools_ext",
     "vengine_cpy", "vengine_gen", "verifier"))
 
