@@ -120,6 +120,7 @@ def main(build, names):
         print("clients: python3-cffi-backend is not installed, nothing to compare with")
         return 0
     store = os.path.join(ROOT, "build", "clients-debian")
+    quiet([PYTHON, "-m", "compileall", "-q", os.path.join(build, "python", "jiffi")])
     for part in ("root", "of"):
         os.makedirs(os.path.join(store, part), exist_ok=True)
     print(FORM % ("package", "version", "module", "names", "jiffi", "time"))
