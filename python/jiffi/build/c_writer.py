@@ -82,6 +82,8 @@ typedef void *jiffi_any;
 #define JIFFI_BITS(x) ((unsigned long long)((x) | 0))
 #define JIFFI_IS_NEGATIVE(x) ((x) <= 0 && JIFFI_BITS(x) != 0)
 #endif
+/* A compiler's error here: the cdef says integer, the header does not. */
+#define JIFFI_CDEF_SAYS_INTEGER(x) JIFFI_BITS(x)
 
 """
 

@@ -65,7 +65,7 @@ def _member_check(member):
     another type. Any integer passes for an integer: its size is in the table."""
     t, path = member["type"], member["path"]
     if member["bits"] is not None or t["kind"] in ("int", "bool", "enum"):
-        return "(void)JIFFI_BITS(r->%s);" % path
+        return "(void)JIFFI_CDEF_SAYS_INTEGER(r->%s);" % path
     while t["kind"] == "array" and t["length"] is None:
         t, path = t["to"], path + "[0]"
     if "{}" not in t["c"] or t["kind"] == "valist":
@@ -119,7 +119,7 @@ def typedefs(declared):
             letter = "(%s)0.5 != (%s)0 ? 'f' : %s" % (name, name, letter)
         elif cls == "int":
             lines += ["JIFFI_UNUSED static unsigned long long jiffi_check_%s(%s x)" % (
-                          name, name), "{", "    return JIFFI_BITS(x);", "}"]
+                          name, name), "{", "    return JIFFI_CDEF_SAYS_INTEGER(x);", "}"]
         rows.append(['{"%s", (unsigned)sizeof(%s), %s},' % (name, name, letter)])
     more, table, n = array("jiffi_typedef", "jiffi_typedefs", rows)
     return lines + more, table, n
