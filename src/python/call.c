@@ -160,8 +160,8 @@ static FunctionInfo *info_new(FFIObject *ffi, PyObject *handle,
     f->fn = jf_type_ref(sym->type);
     f->gil = sym->gil != JF_GIL_DEFAULT ? sym->gil : ffi->gil;
     const char *doc;
-    f->text =
-        jpy_signature(st, sym, handle ? jpy_handle_name((Handle *)handle) : NULL, &doc);
+    f->text = jpy_signature(
+        st, sym, handle ? jpy_handle_name((Handle *)handle) : NULL, &doc);
     if (!f->text) {
         Py_DECREF(f);
         PyErr_NoMemory();

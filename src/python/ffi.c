@@ -386,7 +386,7 @@ PyObject *jpy_ffi_include(PyObject *self, PyObject *arg)
 {
     FFIObject *ffi = (FFIObject *)self;
     if (!PyObject_TypeCheck(arg, ffi->stock ? ffi->st->cffi_ffi_type
-                                             : ffi->st->ffi_type)) {
+                                            : ffi->st->ffi_type)) {
         PyErr_Format(PyExc_TypeError,
                      "ffi.include() expects an argument that is also of type "
                      "jiffi.FFI, not '%.200s'",

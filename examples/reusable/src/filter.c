@@ -24,9 +24,11 @@ void wave_filter_free(wave_filter *filter)
     free(filter);
 }
 
-static void run(wave_filter *filter, const struct wave_block *block, size_t from, size_t to)
+static void run(wave_filter *filter, const struct wave_block *block, size_t from,
+                size_t to)
 {
-    double share = filter->hertz / (filter->hertz + block->rate / 6.283185307179586);
+    double share =
+        filter->hertz / (filter->hertz + block->rate / 6.283185307179586);
 
     for (size_t i = from; i < to; i++) {
         filter->last += share * (block->samples[i] - filter->last);
@@ -42,10 +44,9 @@ enum wave_status wave_filter_run(wave_filter *filter, struct wave_block *block)
     return WAVE_OK;
 }
 
-enum wave_status wave_filter_watched(wave_filter *filter, struct wave_block *block,
-                                     size_t step,
-                                     enum wave_status (*watch)(void *user, size_t done),
-                                     void *user)
+enum wave_status wave_filter_watched(
+    wave_filter *filter, struct wave_block *block, size_t step,
+    enum wave_status (*watch)(void *user, size_t done), void *user)
 {
     if (filter->hertz >= block->rate / 2)
         return WAVE_BAD_FREQUENCY;

@@ -44,7 +44,8 @@ void jf_strict_body(Parser *p, const char *at)
 void jf_strict_open_bits(Parser *p, const jf_Type *rec)
 {
     if (p->scope->strict)
-        jf_parse_fail(p, NULL, JF_UNSUPPORTED, "%s: using both bitfields and '...;'",
+        jf_parse_fail(p, NULL, JF_UNSUPPORTED,
+                      "%s: using both bitfields and '...;'",
                       jf_parse_spell(p, rec, ""));
 }
 

@@ -19,5 +19,6 @@ void mandel_row(struct mandel_view view, unsigned row, unsigned columns,
                 mandel_count limit, mandel_count *out)
 {
     for (unsigned i = 0; i < columns; i++)
-        out[i] = steps(view.left + i * view.step, view.top - row * view.step, limit);
+        out[i] =
+            steps(view.left + i * view.step, view.top - row * view.step, limit);
 }

@@ -26,8 +26,8 @@ size_t edit_distance(const uint32_t *a, size_t a_length, const uint32_t *b,
         for (size_t j = 1; j <= b_length; j++) {
             size_t above = row[j];
             size_t same = a[i - 1] == b[j - 1] ? 0 : cost[EDIT_REPLACE];
-            row[j] = least(above + cost[EDIT_DELETE], row[j - 1] + cost[EDIT_INSERT],
-                           corner + same);
+            row[j] = least(above + cost[EDIT_DELETE],
+                           row[j - 1] + cost[EDIT_INSERT], corner + same);
             corner = above;
         }
     }
