@@ -202,6 +202,20 @@ void jf_os_once(jf_OsOnce *once, void (*init)(void))
     pthread_once((pthread_once_t *)(void *)once, init);
 }
 
+int jf_os_thread_slot(unsigned *slot, void (*ended)(void *value))
+{
+    pthread_key_t key;
+    int e = pthread_key_create(&key, ended);
+    if (!e)
+        *slot = key;
+    return e;
+}
+
+int jf_os_thread_put(unsigned slot, void *value)
+{
+    return pthread_setspecific(slot, value);
+}
+
 const char *jf_os_getenv(const char *name)
 {
     return getenv(name);

@@ -72,6 +72,13 @@ void jf_os_once(jf_OsOnce *once, void (*init)(void));
 /* Run `child` in the child after every fork. 0 or the error number. */
 int jf_os_at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 
+/* --- threads that end ------------------------------------------------------------ */
+
+/* A slot with a value for each thread; `ended` is called with the thread's value,
+ * by the thread, when it ends and the value is not NULL. There are few slots. */
+int jf_os_thread_slot(unsigned *slot, void (*ended)(void *value));
+int jf_os_thread_put(unsigned slot, void *value);
+
 /* --- the process ------------------------------------------------------------------ */
 
 const char *jf_os_getenv(const char *name); /* borrowed; NULL: not set */

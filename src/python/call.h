@@ -115,8 +115,14 @@ bool jpy_gil_slot(int32_t *offset);
 PyThreadState *jpy_gil_let_go(void);
 void jpy_gil_take(PyThreadState *thread);
 
+/* PyGILState_Ensure and PyGILState_Release, except that a thread that C made keeps
+ * its thread state until it ends. */
+PyGILState_STATE jpy_gil_ensure(void);
+void jpy_gil_release(PyGILState_STATE state);
+
 /* Around a callback, whichever thread it comes from. */
 typedef struct Gil {
+    PyThreadState *mine;
     PyGILState_STATE state;
     enum { GIL_HELD, GIL_TAKEN, GIL_ENSURED } way;
 } Gil;
@@ -133,9 +139,10 @@ static inline bool jpy_gil_enter(Gil *g)
         return false;
     if (!mine) {
         g->way = GIL_ENSURED;
-        g->state = PyGILState_Ensure();
+        g->state = jpy_gil_ensure();
     } else if (!jpy_thread_is_current(mine)) { /* else C has taken it by itself */
         g->way = GIL_TAKEN;
+        g->mine = mine;
         jpy_put_aside = NULL;
         PyEval_RestoreThread(mine);
     }
@@ -144,10 +151,12 @@ static inline bool jpy_gil_enter(Gil *g)
 
 static inline void jpy_gil_leave(const Gil *g)
 {
-    if (g->way == GIL_TAKEN)
-        jpy_put_aside = PyEval_SaveThread();
-    else if (g->way == GIL_ENSURED)
-        PyGILState_Release(g->state);
+    if (g->way == GIL_TAKEN) {
+        jpy_put_aside = g->mine; /* before: without the GIL it may become NULL */
+        PyEval_SaveThread();
+    } else if (g->way == GIL_ENSURED) {
+        jpy_gil_release(g->state);
+    }
 }
 
 /* --- call_slots.c -------------------------------------------------------------------- */
@@ -191,6 +200,8 @@ bool jpy_small_ints(uintptr_t *zero, unsigned *shift);
 int jpy_byvalue_check(State *st, jf_Type *fn);
 int jpy_byvalue_check_extra(State *st, jf_Type *t); /* behind `...` */
 int jpy_byvalue_check_callback(State *st, CTypeObject *ct);
+/* Before a record is laid out: its members' functions. */
+int jpy_byvalue_check_members(State *st, jf_Type *rec);
 
 /* --- call_variadic.c ------------------------------------------------------------------- */
 

@@ -241,6 +241,17 @@ static inline int jpy_thread_is_current(PyThreadState *mine)
 #endif
 }
 
+/* Delete the state of a thread that has ended, from another one. */
+static inline void jpy_thread_delete(PyThreadState *ended)
+{
+    PyThreadState_Clear(ended);
+#if PY_VERSION_HEX >= 0x030c0000
+    /* Or this thread, not that one, forgets which state is its own. */
+    ended->_status.bound_gilstate = 0;
+#endif
+    PyThreadState_Delete(ended);
+}
+
 /* The current exception as one normalised object with its traceback; NULL: none. */
 static inline PyObject *jpy_exception_take(void)
 {

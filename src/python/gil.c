@@ -2,8 +2,15 @@
  *
  * The GIL around calls and callbacks. A call that lets go of it leaves its thread
  * state in a variable of the thread, so that a callback from inside the call
- * takes the GIL with that state at once. Everybody else (threads that C made, C
- * code that let go of the GIL itself) goes the long way, PyGILState_Ensure.
+ * takes the GIL with that state at once. Everybody else (C code that let go of the
+ * GIL itself, the first callback of a thread that C made) goes the long way,
+ * PyGILState_Ensure.
+ *
+ * A thread that C made has its state kept between callbacks, in the same variable:
+ * what threading.local holds stays there, and the next callback is fast. The
+ * thread's end cannot delete the state, because nobody may wait for the GIL there
+ * (who holds it may wait for the thread, or Python may be gone): the record goes
+ * onto a list, and the next new thread that comes from C deletes what is there.
  *
  * The variable is set only while the call is in C and without the GIL: a callback
  * clears it on its way into Python and sets it again on its way back. So calls
@@ -12,6 +19,7 @@
 #include "python/call.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 
 _Thread_local PyThreadState *jpy_put_aside JF_STATIC_TLS;
 
@@ -35,4 +43,130 @@ void jpy_gil_take(PyThreadState *thread)
 {
     jpy_put_aside = NULL;
     PyEval_RestoreThread(thread);
+}
+
+/* --- threads that C made ----------------------------------------------------------- */
+
+enum { ALIVE, WRITING, ENDED };
+
+/* Lives as long as the thread, and then until it is off the list. */
+typedef struct Kept {
+    PyThreadState *state;  /* with the GIL only; NULL: deleted by Python itself */
+    PyThreadState **aside; /* the thread's jpy_put_aside */
+    long process;          /* where the thread is; a fork leaves copies behind */
+    atomic_int status;     /* ALIVE: `aside` may be written to */
+    struct Kept *next;
+} Kept;
+
+static _Thread_local Kept *kept JF_STATIC_TLS;
+static _Atomic(Kept *) ended;
+static unsigned slot;
+static bool has_slot;
+static jf_OsOnce slot_once = JF_OS_ONCE;
+
+static bool change(Kept *k, int from, int to)
+{
+    return atomic_compare_exchange_strong(&k->status, &from, to);
+}
+
+/* The thread ends; it has no GIL. */
+static void thread_ended(void *value)
+{
+    Kept *k = value;
+    jpy_put_aside = NULL;
+    kept = NULL;
+    while (!change(k, ALIVE, ENDED))
+        continue; /* state_deleted() is between its two lines */
+    k->next = atomic_load(&ended);
+    while (!atomic_compare_exchange_weak(&ended, &k->next, k))
+        continue;
+}
+
+/* The state goes, with the dict that holds this capsule: Python ends, or this is
+ * the child of a fork, or thread_delete() has come to it. */
+static void state_deleted(PyObject *capsule)
+{
+    Kept *k = PyCapsule_GetPointer(capsule, NULL);
+    k->state = NULL;
+    if (k->process != jf_os_process_id() || !change(k, ALIVE, WRITING))
+        return;
+    *k->aside = NULL;
+    atomic_store(&k->status, ALIVE);
+}
+
+static void after_fork(void)
+{
+    if (!kept)
+        return;
+    kept->process = jf_os_process_id();
+    atomic_store(&kept->status, ALIVE); /* whoever was WRITING is not here */
+}
+
+static void slot_make(void)
+{
+    has_slot = jf_os_thread_slot(&slot, thread_ended) == 0 &&
+               jf_os_at_fork(NULL, NULL, after_fork) == 0;
+}
+
+/* What the threads that have ended left behind; this may run anything. */
+static void delete_ended(void)
+{
+    Kept *k = atomic_exchange(&ended, NULL);
+    while (k) {
+        Kept *next = k->next;
+        if (k->state)
+            jpy_thread_delete(k->state);
+        jf_free(k);
+        k = next;
+    }
+}
+
+/* A record for this thread, not in the slot yet; NULL: no memory. */
+static Kept *kept_new(void)
+{
+    Kept *k = jf_calloc(sizeof *k);
+    if (!k)
+        return NULL;
+    k->aside = &jpy_put_aside;
+    k->process = jf_os_process_id();
+    if (jf_os_thread_put(slot, k) == 0)
+        return k;
+    jf_free(k);
+    return NULL;
+}
+
+/* Keep the current state, which PyGILState_Ensure has just made. If that cannot be
+ * (no memory, no slot) it goes after the callback, as without this. */
+static void keep(void)
+{
+    jf_os_once(&slot_once, slot_make);
+    if (!has_slot || (kept && kept->state))
+        return; /* kept, and Python has forgotten: the thread is about to end */
+    if (!kept && !(kept = kept_new()))
+        return;
+    PyObject *dict = PyThreadState_GetDict();
+    PyObject *capsule = dict ? PyCapsule_New(kept, NULL, state_deleted) : NULL;
+    if (capsule && PyDict_SetItemString(dict, "jiffi.thread", capsule) == 0) {
+        kept->state = PyThreadState_Get();
+        PyGILState_Ensure(); /* never released */
+    }
+    PyErr_Clear();
+    Py_XDECREF(capsule);
+    delete_ended();
+}
+
+PyGILState_STATE jpy_gil_ensure(void)
+{
+    bool is_new = !PyGILState_GetThisThreadState();
+    PyGILState_STATE before = PyGILState_Ensure();
+    if (is_new)
+        keep();
+    return before;
+}
+
+void jpy_gil_release(PyGILState_STATE before)
+{
+    if (kept && kept->state && before == PyGILState_UNLOCKED)
+        jpy_put_aside = kept->state;
+    PyGILState_Release(before);
 }

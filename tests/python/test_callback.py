@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Python functions called from C."""
 
+import ctypes
 import gc
 import os
 import subprocess
@@ -205,6 +206,116 @@ def test_foreign_thread(ffi, lib, gil):
         pytest.skip("the caller would wait for a thread that waits for the GIL")
     assert lib.call_on_thread(cb, 50) == sum(range(50))
     assert threading.get_ident() not in seen
+
+
+@pytest.fixture
+def releasing():
+    ffi = FFI()
+    ffi.cdef(call_samples.TYPES + call_samples.FUNCTIONS)
+    return ffi, ffi.dlopen(call_samples.path())
+
+
+def thread_states():
+    """How many this interpreter has."""
+    api = ctypes.PyDLL(None)
+    for name in ("PyInterpreterState_Get", "PyInterpreterState_ThreadHead",
+                 "PyThreadState_Next"):
+        getattr(api, name).restype = ctypes.c_void_p
+    n = 0
+    state = api.PyInterpreterState_ThreadHead(
+        ctypes.c_void_p(api.PyInterpreterState_Get()))
+    while state:
+        n += 1
+        state = api.PyThreadState_Next(ctypes.c_void_p(state))
+    return n
+
+
+def test_foreign_thread_keeps_its_locals(releasing):
+    """As long as it lives, and not longer."""
+    ffi, lib = releasing
+    local = threading.local()
+    seen = []
+
+    class Value:
+        pass
+
+    def f(x):
+        if not hasattr(local, "value"):
+            local.value = Value()
+            seen.append(weakref.ref(local.value))
+            local.n = 0
+        local.n += 1
+        return local.n
+
+    cb = ffi.callback("int(*)(int)", f)
+    for _ in range(3):
+        assert lib.call_on_thread(cb, 10) == sum(range(1, 11))
+    assert not hasattr(local, "value")
+    lib.call_on_thread(ffi.callback("int(*)(int)", lambda x: x), 1)
+    gc.collect()
+    assert [r() for r in seen] == [None] * 3
+
+
+def test_foreign_threads_come_and_go(releasing):
+    ffi, lib = releasing
+    cb = ffi.callback("int(*)(int)", lambda x: lib.add(x, 1))
+    before = thread_states()
+    for _ in range(200):
+        assert lib.call_on_thread(cb, 3) == 6
+    assert thread_states() <= before + 1
+
+
+def test_foreign_threads_at_once(releasing):
+    """Each from a Python thread of its own; what is inside calls C and back."""
+    ffi, lib = releasing
+    inner = ffi.callback("int(*)(int)", lambda x: lib.add(x, 1))
+    cb = ffi.callback("int(*)(int)", lambda x: lib.call_int(inner, x))
+    before, sums = thread_states(), []
+
+    def work():
+        for _ in range(20):
+            sums.append(lib.call_on_thread(cb, 5))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert sums == [15] * 80
+    assert lib.call_on_thread(cb, 1) == 1
+    assert thread_states() <= before + 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_foreign_thread_forks(releasing):
+    """In the child the thread goes on with its state; the parent's are not there."""
+    done = run(f"""
+import os, sys, threading
+sys.path.insert(0, {os.path.dirname(os.path.abspath(__file__))!r})
+import call_samples
+from jiffi import FFI
+ffi = FFI()
+ffi.cdef(call_samples.TYPES + call_samples.FUNCTIONS)
+lib = ffi.dlopen(call_samples.path())
+local = threading.local()
+def f(x):
+    if x == 0:
+        local.n = 40
+        pid = os.fork()
+        if not pid:
+            lib.call_on_thread(inner, 3)
+            return 1
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    local.n += 1
+    if x == 2 and os.getpid() != parent:
+        os._exit(local.n)
+    return local.n
+parent = os.getpid()
+inner = ffi.callback("int(*)(int)", lambda x: x)
+lib.call_on_thread(inner, 3)
+print(lib.call_on_thread(ffi.callback("int(*)(int)", f), 3))
+""")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "125\n", "")
 
 
 def test_nested(ffi, lib):

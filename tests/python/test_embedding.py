@@ -137,6 +137,59 @@ def test_threads(tmp_path):
     assert (code, out, err) == (0, "once\n36\n", "")
 
 
+def test_thread_outlives_python(tmp_path):
+    """What was kept for it is gone then; its calls and its end touch nothing."""
+    path = library(tmp_path, "_emb_outlive", "int count(void);", """
+        import threading
+        from _emb_outlive import ffi
+        local = threading.local()
+        @ffi.def_extern()
+        def count():
+            local.n = getattr(local, "n", 0) + 1
+            return local.n
+    """)
+    code, out, err = program(tmp_path, """
+        #define _GNU_SOURCE
+        #include <dlfcn.h>
+        #include <pthread.h>
+        #include <semaphore.h>
+        #include <stdio.h>
+        extern int count(void);
+        static int python(const char *name)
+        {
+            return ((int (*)(void))dlsym(RTLD_DEFAULT, name))();
+        }
+        static sem_t go, done;
+        static void *run(void *p)
+        {
+            for (int round = 0; round < 2; round++) {
+                sem_wait(&go);
+                int a = count(), b = count();
+                printf("%d %d\\n", a, b);
+                sem_post(&done);
+            }
+            return p;
+        }
+        int main(void)
+        {
+            pthread_t t;
+            sem_init(&go, 0, 0);
+            sem_init(&done, 0, 0);
+            printf("%d\\n", count());
+            pthread_create(&t, NULL, run, NULL);
+            sem_post(&go);
+            sem_wait(&done);
+            python("PyGILState_Ensure");
+            printf("ended: %d\\n", python("Py_FinalizeEx"));
+            sem_post(&go);
+            pthread_join(t, NULL);
+            return 0;
+        }
+    """, path)
+    assert (code, out) == (0, "1\n1 2\nended: 0\n0 0\n")
+    assert err.count("no code was attached") == 2
+
+
 def test_cdef_besides(tmp_path):
     ffi = FFI()
     ffi.embedding_api("int twice(int);")
