@@ -2,9 +2,12 @@
 """From figures to a Markdown table, a table of targets, and a chart in SVG."""
 
 import cases
+import dropin
 
 COLUMNS = [
     ("jiffi", "jiffi"), ("jiffi_release", "jiffi, GIL released"),
+    ("jiffi_api", "jiffi, compiled"),
+    ("jiffi_api_release", "jiffi, compiled, GIL released"),
     ("jiffi_libffi", "jiffi, no code"), ("ext", "extension"),
     ("ext_nogil", "ext., GIL released"), ("cffi_api", "cffi API"),
     ("cffi_abi", "cffi ABI"), ("ctypes", "ctypes"), ("cython", "Cython"),
@@ -46,6 +49,10 @@ def targets(data):
         ratio(title + ": cffi API, GIL released", c, "jiffi_release", ["cffi_api"], 1 / 2)
         ratio(title + ": cffi ABI, GIL released", c, "jiffi_release", ["cffi_abi"], 1 / 4)
         ratio(title + ": ctypes, GIL released", c, "jiffi_release", ["ctypes"], 1 / 4)
+    for c, title, _ in cases.CALLS:
+        ratio(title + ": compiled module against the thunk", c, "jiffi_api", ["jiffi"], 1.1)
+    ratio("two ints: compiled module against the extension", "add", "jiffi_api", ["ext"],
+          0.75)
     ratio("callback: ctypes", "callback", "jiffi_release", ["ctypes"], 0.6)
     ratio("callback: ctypes, GIL kept by the outer call", "callback", "jiffi",
           ["ctypes"], 0.45)
@@ -58,7 +65,10 @@ def targets(data):
         ratio(titles[c] + ": cffi with from_buffer", c, "jiffi", cffi, 1 / 4)
     ratio("NumPy array to pointer: ctypes with ndpointer", "numpy", "jiffi", ["ctypes"],
           1 / 30)
-    rows.extend(other_targets(data.get("others") or {}))
+    others = data.get("others") or {}
+    rows.extend(other_targets(others))
+    if "dropin" in others:
+        rows.extend(dropin.targets(others["dropin"]))
     return rows
 
 
@@ -163,6 +173,8 @@ def markdown(data):
                   "the extension's `add` took %.1f ns (%.1f in the first)." % (second, first)]
     if data.get("others"):
         lines += other_tables(data["others"])
+        if "dropin" in data["others"]:
+            lines += dropin.markdown(data["others"]["dropin"]).splitlines()
     lines += ["", "Targets, as ratios of minima (ours over theirs):", ""] + target_table(data)
     if data["missing"]:
         lines += ["", "Not measured:", ""]

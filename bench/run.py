@@ -23,6 +23,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 sys.path.insert(0, HERE)
 import cases  # noqa: E402
+import dropin  # noqa: E402
 import report  # noqa: E402
 import timing  # noqa: E402
 from peers import build  # noqa: E402
@@ -154,6 +155,11 @@ def others(options, missing):
             out["first_call_us"][peer] = {"min": min(values),
                                           "median": statistics.median(values)}
     out["import_ms"] = imports(max(options.repeats, 9))
+    print("the drop-in", file=sys.stderr)
+    try:
+        out["dropin"] = dropin.measure(options.repeats)
+    except (ImportError, build.Missing) as e:
+        missing["drop-in"] = str(e)
     return out
 
 

@@ -17,7 +17,10 @@ import xml.etree.ElementTree
 
 def fetch(installed, row, version, to):
     """Unpack the tests; the directory, or None and the reason."""
-    name = row.tests.sdist.split("<")[0]
+    if not row.tests.paths:
+        os.mkdir(os.path.join(to, "source"))
+        return os.path.join(to, "source"), None
+    name = row.dist
     done = subprocess.run(
         [installed.python, "-m", "pip", "--disable-pip-version-check", "-q", "download",
          "--no-deps", "--no-binary", name, "-d", to, "%s==%s" % (name, version)],
@@ -44,9 +47,10 @@ def outcomes(installed, side, row, source):
     work = os.path.join(os.path.dirname(source), side)
     shutil.copytree(source, work, symlinks=True)
     report = os.path.join(work, "report.xml")
-    done = installed.run(["-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml", report,
-                          "-o", "addopts=", "-o", "junit_family=xunit1",
-                          *row.tests.words, row.tests.paths[0]], side, row, cwd=work)
+    words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-o", "addopts=",
+             "--junitxml", report, "-o", "junit_family=xunit1"]
+    done = installed.run(words + [*row.tests.words, *row.tests.paths[:1]], side, row,
+                         timeout=900, cwd=work)
     found = {}
     if os.path.exists(report):
         for case in xml.etree.ElementTree.parse(report).iter("testcase"):
@@ -58,6 +62,9 @@ def outcomes(installed, side, row, source):
 
 def compare(installed, row, version, result):
     to = tempfile.mkdtemp(prefix="client-")
+    if row.tests.pip:
+        subprocess.call([installed.python, "-m", "pip", "--disable-pip-version-check",
+                         "install", "-q", *row.tests.pip])
     try:
         source, why = fetch(installed, row, version, to)
         if source is None:

@@ -16,7 +16,11 @@ import textwrap
 import pytest
 
 STATM = "/proc/self/statm"
-pytestmark = pytest.mark.skipif(not os.path.exists(STATM), reason="no " + STATM)
+pytestmark = [
+    pytest.mark.skipif(not os.path.exists(STATM), reason="no " + STATM),
+    pytest.mark.skipif("asan" in os.environ.get("LD_PRELOAD", ""),
+                       reason="AddressSanitizer keeps what was freed for a while"),
+]
 LIMIT = 768 << 10  # bytes
 
 HARNESS = """
