@@ -290,7 +290,8 @@ def test_foreign_threads_at_once(releasing):
 def test_foreign_thread_forks(releasing):
     """In the child the thread goes on with its state; the parent's are not there."""
     done = run(f"""
-import os, sys, threading
+import os, sys, threading, warnings
+warnings.simplefilter("ignore")  # from 3.12 on Python warns about every such fork
 sys.path.insert(0, {os.path.dirname(os.path.abspath(__file__))!r})
 import call_samples
 from jiffi import FFI
