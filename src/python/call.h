@@ -200,8 +200,6 @@ bool jpy_small_ints(uintptr_t *zero, unsigned *shift);
 int jpy_byvalue_check(State *st, jf_Type *fn);
 int jpy_byvalue_check_extra(State *st, jf_Type *t); /* behind `...` */
 int jpy_byvalue_check_callback(State *st, CTypeObject *ct);
-/* Before a record is laid out: its members' functions. */
-int jpy_byvalue_check_members(State *st, jf_Type *rec);
 
 /* --- call_variadic.c ------------------------------------------------------------------- */
 

@@ -259,6 +259,8 @@ static int layout_type(State *st, jf_Type *t)
         return 0;
     if (sizeless(t))
         return 0;
+    if (jpy_byvalue_check_members(st, t) < 0)
+        return -1;
     if (jf_layout(st->universe->target, t, &d) == JF_OK)
         return 0;
     if (d.status == JF_UNSUPPORTED)

@@ -170,6 +170,8 @@ CTypeObject *jpy_item(CTypeObject *ct);
  * has no size at all (void, an open array, an opaque struct) succeeds, and
  * ct->size stays -1. */
 int jpy_layout(CTypeObject *ct);
+/* What cffi refuses of a record before it is laid out; 0, or -1 with its error. */
+int jpy_byvalue_check_members(State *st, jf_Type *rec);
 /* UTF-8 of the C name for messages; never NULL. Valid while `ct` lives. */
 const char *jpy_cname(CTypeObject *ct);
 /* Name of the enumerator with the value at `data`; without one the number.

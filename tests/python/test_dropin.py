@@ -275,9 +275,46 @@ except Exception as e:
      "Unions are only supported as return value if the function is 'API mode'"),
     ("ffi.cdef('struct b { int x:3; };'); ffi.callback('void(struct b)', print)",
      "NotImplementedError void(*)(struct b): callback with unsupported argument"),
+    ("a = cffi.FFI(); a.cdef('struct s;'); ffi.include(a); "
+     "ffi.cdef('struct s { int x; };'); ffi.new('struct s *')",
+     "NotImplementedError 'struct s' is opaque in the ffi.include(), but no longer in"),
+    ("ffi.cdef('enum a { A, ... }; enum b { A, ... };'); ffi.set_source('m', ''); "
+     "ffi.emit_c_code('never_written.c')",
+     "VerificationError duplicate declaration of const 'A'"),
+    ("ffi.cdef('typedef struct { int x; } **sp; void f(sp);'); "
+     "ffi.set_source('m', ''); ffi.emit_c_code('never_written.c')",
+     "VerificationError cannot generate 'sp' in argument of f: unknown type name"),
 ])
 def test_refusals(code, text):
     assert dropin(SAYS % code).startswith(text)
+
+
+MODULE = """
+import cffi, sys
+ffi = cffi.FFI()
+source = "typedef int t; struct a { void (*f)(t); }; struct b { int (*f)(struct b); };" \
+         "struct c { void (*f)(struct d *); struct c *c; };"
+ffi.cdef(source.replace("typedef int", "typedef ..."))
+ffi.set_source("members_of_functions", "struct d;" + source)
+where = %r
+ffi.compile(where)
+sys.path.insert(0, where)
+from members_of_functions import ffi
+for name in "abcab":
+    try:
+        print(len(ffi.typeof("struct " + name).fields))
+    except Exception as e:
+        print(type(e).__name__, str(e)[:32])
+"""
+
+
+def test_functions_with_records_by_value(tmp_path):
+    # cffi lays out what a member's function takes by value: see byvalue.c
+    where = str(tmp_path)
+    lines = dropin(MODULE % where).splitlines()
+    incomplete = "TypeError ctype 't' has incomplete type"
+    endless = "RuntimeError type-building recursion too deep"
+    assert lines == [incomplete, endless, "2", incomplete, endless]
 
 
 def test_library_outlives_its_object():

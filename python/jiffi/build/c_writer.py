@@ -71,7 +71,9 @@ struct jiffi_any {
 #else
 typedef void *jiffi_any;
 #define JIFFI_ALIGNOF(type) _Alignof(type)
-#ifdef __GNUC__ /* the member's address; `p`, where `*p` is of another size */
+/* The member's address; `p`, where `*p` is of another size (cffi leaves nothing of
+ * that to the import). */
+#if defined(__GNUC__) && !defined(_CFFI_)
 #define JIFFI_SIZED(p, member) \\
     __builtin_choose_expr(sizeof(*(p)) == sizeof(member), &(member), (p))
 #else
@@ -230,7 +232,7 @@ class CWriter:
         self.declared = ffi._declared()
         self.as_cffi = self.errors.__name__ == "_cffi_backend"
         if self.as_cffi:
-            refusals.refuse_c(self.declared)
+            refusals.refuse_c(self.declared, self.errors)
         self.startup = embedding_of(ffi)
 
     def _symbol(self, symbol):

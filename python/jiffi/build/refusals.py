@@ -29,8 +29,38 @@ def _check_members(record, undefined):
                                          member["path"]))
 
 
-def refuse_c(declared):
-    """For a module that a C compiler makes."""
+def _unspeakable(t):
+    """Does the type go by way of a struct or union that has no name? A pointer's
+    typedef names the one right behind it, as cffi sees it."""
+    while t["kind"] == "pointer" and "to" in t:
+        if t["to"]["kind"] == "record" and "__typeof__" not in t["c"]:
+            return False
+        t = t["to"]
+    return t["kind"] == "record" and "__typeof__" in t["c"]
+
+
+def _check_enums(enums, errors):
+    seen = set()
+    for enum in enums:
+        for name in enum["items"]:
+            if name in seen:
+                raise errors.VerificationError("duplicate declaration of const '%s'"
+                                               % name)
+            seen.add(name)
+
+
+def _check_names(symbol, errors):
+    for place, types in [("argument of " + symbol["name"], symbol["params"]),
+                         ("result of " + symbol["name"], [symbol["result"]])]:
+        for t in filter(_unspeakable, types):
+            raise errors.VerificationError(
+                "cannot generate '%s' in %s: unknown type name" % (
+                    t["c"].replace("{}", "").strip(), place))
+
+
+def refuse_c(declared, errors):
+    """For a module that a C compiler makes; `errors` has the exception classes."""
+    _check_enums(declared["enums"], errors)
     for text in declared["texts"]:
         if text[2] and text[2] > 1:
             raise NotImplementedError(
@@ -43,6 +73,7 @@ def refuse_c(declared):
     for symbol in declared["symbols"]:
         if symbol["kind"] != "function" or symbol["included"]:
             continue
+        _check_names(symbol, errors)
         result = symbol["result"]
         spelled = result["c"].replace("{}", "").strip()
         if result["open"] == "type" or (_opaque(result) and spelled in undefined):

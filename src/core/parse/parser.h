@@ -53,13 +53,14 @@ static inline Sym *sym_of(const jf_Name *n)
 
 /* --- the parser ----------------------------------------------------------- */
 
-typedef enum UndoKind { U_SYMBOL, U_TYPE } UndoKind;
+typedef enum UndoKind { U_SYMBOL, U_TYPE, U_TAG } UndoKind;
 
 /* One change to what was there before. */
 typedef struct Undo {
     UndoKind kind;
     Sym *sym;      /* SYMBOL: the one that was replaced */
-    jf_Type *type; /* TYPE: a record or enum */
+    jf_Name *name; /* TAG */
+    jf_Type *type; /* TYPE: a record or enum; TAG: what it stood for */
     jf_Type was;   /* TYPE: as it was */
     union {
         jf_Record rec;
@@ -308,6 +309,10 @@ void jf_strict_partial_bits(Parser *p);
 /* A bit-field that C does not allow: true, the record shall stay incomplete, so
  * that its first use fails. */
 bool jf_strict_bad_bits(Parser *p);
+/* An opaque record of an included scope gets a body: true. */
+bool jf_strict_reopens(const Parser *p, const jf_Type *rec);
+bool jf_strict_counted_again(const Parser *p, const jf_Symbol *old,
+                             const jf_Symbol *sym);
 
 /* Type of a built-in typedef name; NULL: it is none. (builtin.c) */
 jf_Type *jf_parse_builtin(Parser *p, const jf_Name *name, unsigned *quals);
@@ -351,6 +356,7 @@ Sym *jf_scope_declare(Parser *p, jf_Name *name, const jf_Symbol *proto,
 /* The name that stands for the tag `name` of this kind. */
 jf_Name *jf_scope_tag_name(Parser *p, jf_Name *name, jf_Kind kind);
 void jf_scope_set_tag(Parser *p, jf_Name *name, jf_Type *t);
+void jf_scope_replace_tag(Parser *p, jf_Name *name, jf_Type *t);
 /* Before a record or enum that may be older than this text changes. */
 void jf_scope_save(Parser *p, jf_Type *t);
 void jf_scope_begin(Parser *p);

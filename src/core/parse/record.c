@@ -352,6 +352,20 @@ static jf_Type *anonymous(Parser *p, jf_Kind kind)
     return t;
 }
 
+/* A record of its own under the tag of an included one. */
+static jf_Type *reopened(Parser *p, jf_Kind kind, jf_Name *tag, bool *fresh)
+{
+    jf_Type *t = jf_type_record(p->group, kind, NULL, 0);
+    if (!t)
+        jf_parse_nomem(p);
+    t->u.rec->tag = tag->text;
+    t->u.rec->flags |= JF_R_REOPENED;
+    p->made_types = true;
+    jf_scope_replace_tag(p, jf_scope_tag_name(p, tag, kind), t);
+    *fresh = true;
+    return t;
+}
+
 /* The optional tag behind struct, union, enum. */
 static jf_Name *read_tag(Parser *p)
 {
@@ -382,6 +396,8 @@ void jf_parse_record(Parser *p, Specs *s)
         s->fresh = s->type;
     if (!body)
         return;
+    if (jf_strict_reopens(p, s->type))
+        s->type = reopened(p, kind, tag, &fresh);
     if (s->type->u.rec->flags & JF_R_COMPLETE && s->type->group != p->group)
         jf_parse_fail(p, at, JF_SEMANTIC, "'%s %s' is defined in an included FFI",
                       kind_word(kind), tag->text);
@@ -537,6 +553,8 @@ static void enumerator(Parser *p, EnumBody *e, Value *next)
     if (own && !(sym.flags & JF_S_DOTS))
         jf_parse_given_value(p, name->text, &sym);
     const Sym *old = sym_of(name);
+    if (old && !own && jf_strict_counted_again(p, &old->s, &sym))
+        sym.flags |= JF_S_DOTS;
     Sym *made = jf_scope_declare(p, name, &sym, at, line);
     if (!own && made != old) {
         Counted *c = jf_parse_scratch(p, sizeof *c);

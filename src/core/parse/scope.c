@@ -361,6 +361,14 @@ void jf_scope_set_tag(Parser *p, jf_Name *name, jf_Type *t)
     name->tag = t;
 }
 
+void jf_scope_replace_tag(Parser *p, jf_Name *name, jf_Type *t)
+{
+    Undo *u = push_undo(p, U_TAG);
+    u->name = name;
+    u->type = name->tag;
+    name->tag = t;
+}
+
 void jf_scope_save(Parser *p, jf_Type *t)
 {
     Undo *u = push_undo(p, U_TYPE);
@@ -461,6 +469,10 @@ void jf_scope_rollback(Parser *p)
     bool types = false;
     while (p->n_undo) {
         const Undo *u = &p->undo[--p->n_undo];
+        if (u->kind == U_TAG) {
+            u->name->tag = u->type;
+            continue;
+        }
         if (u->kind == U_TYPE) {
             restore_type(u);
             types = true;

@@ -105,6 +105,21 @@ void jf_strict_partial_bits(Parser *p)
                       "a struct with bit-fields cannot be declared with '...;'");
 }
 
+bool jf_strict_reopens(const Parser *p, const jf_Type *rec)
+{
+    return p->scope->strict && !(rec->u.rec->flags & (JF_R_COMPLETE | JF_R_LAZY)) &&
+           rec->group != p->group;
+}
+
+/* An enumerator of two enums with `...`: cffi refuses it when it writes the module. */
+bool jf_strict_counted_again(const Parser *p, const jf_Symbol *old,
+                             const jf_Symbol *sym)
+{
+    const unsigned open = JF_S_ENUMERATOR | JF_S_DOTS;
+    return p->scope->strict && old->kind == JF_SYM_CONSTANT &&
+           (old->flags & open) == open && old->value == sym->value;
+}
+
 bool jf_strict_bad_bits(Parser *p)
 {
     if (p->scope->strict && !p->is_type)

@@ -169,6 +169,10 @@ enum {
 /* ... and: not complete yet, jf_Group.complete does it at the first layout. */
 enum { JF_R_LAZY = 1024 };
 
+/* ... and: in an included scope the same tag is an opaque record, which this one was
+ * to define; strict scopes read it, nobody may lay it out. */
+enum { JF_R_REOPENED = 2048 };
+
 typedef struct jf_Record {
     const char *tag;       /* as written after struct/union; NULL: none */
     const char *alias;     /* first typedef of a tag-less one; NULL: none */

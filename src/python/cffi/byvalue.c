@@ -2,8 +2,9 @@
  *
  * What cffi refuses to pass by value where it calls through libffi: functions of
  * dlopen(), function pointers, variadic functions, callbacks. jiffi can pass it
- * all; programs written for cffi may count on the refusal, and its tests do. The
- * words are those of cffi 2.1.
+ * all; programs written for cffi may count on the refusal, and its tests do. And
+ * what it refuses in a compiled module's structs with function pointers. The words
+ * are those of cffi 2.1.
  */
 #include "python/call.h"
 
@@ -126,6 +127,97 @@ static int check(State *st, jf_Type *t, const char *place)
     Py_XDECREF((PyObject *)ct);
     return status;
 }
+
+/* --- members that are function pointers ------------------------------------ */
+
+/* A record whose members are being looked at, and the ones that led there. */
+typedef struct Path {
+    const jf_Type *rec;
+    const struct Path *up;
+    unsigned depth;
+} Path;
+
+enum { PATH_MAX_DEPTH = 1000 };
+
+static int check_members(State *st, jf_Type *rec, const Path *up);
+
+static int too_deep(void)
+{
+    PyErr_SetString(
+        PyExc_RuntimeError,
+        "type-building recursion too deep or infinite.  This is known to occur "
+        "e.g. "
+        "in ``struct s { void(*callable)(struct s); }''.  Please report if you get "
+        "this error and really need support for your case.");
+    return -1;
+}
+
+/* cffi makes a function pointer's type ready to be called when it is met, and so
+ * lays out what goes in and out by value. */
+static int check_passed(State *st, jf_Type *t, const char *format, const Path *up)
+{
+    if (!jf_is_record(t))
+        return 0;
+    if (t->u.rec->flags & (JF_R_COMPLETE | JF_R_LAZY))
+        return check_members(st, t, up);
+    CTypeObject *ct = jpy_ctype(st, t);
+    if (ct)
+        PyErr_Format(PyExc_TypeError, format, jpy_cname(ct));
+    Py_XDECREF((PyObject *)ct);
+    return -1;
+}
+
+static int check_member(State *st, jf_Type *t, const Path *up)
+{
+    while (t->kind == JF_ARRAY || t->kind == JF_PTR)
+        t = t->to;
+    if (t->kind != JF_FUNC)
+        return 0;
+    const jf_FuncInfo *f = t->u.func;
+    int bad = check_passed(st, t->to, "result type '%s' is opaque", up);
+    for (uint32_t i = 0; bad == 0 && !(t->flags & JF_T_VARIADIC) && i < f->n_params;
+         i++)
+        bad = check_passed(st, f->params[i], "ctype '%s' has incomplete type", up);
+    return bad;
+}
+
+static int check_members(State *st, jf_Type *rec, const Path *up)
+{
+    const Path here = {rec, up, up ? up->depth + 1 : 0};
+    const jf_Record *r = rec->u.rec;
+    if (rec->flags & JF_T_LAID_OUT || !rec->group || !rec->group->oracle)
+        return 0;
+    for (const Path *p = up; p; p = p->up)
+        if (p->rec == rec)
+            return too_deep();
+    if (here.depth > PATH_MAX_DEPTH)
+        return too_deep();
+    for (uint32_t i = 0; i < r->n_fields; i++)
+        if (check_member(st, r->fields[i].type, &here) < 0)
+            return -1;
+    return 0;
+}
+
+int jpy_byvalue_check_members(State *st, jf_Type *rec)
+{
+    if (!st->cffi || !jf_is_record(rec))
+        return 0;
+    if (!(rec->u.rec->flags & JF_R_REOPENED))
+        return check_members(st, rec, NULL);
+    CTypeObject *ct = jpy_ctype(st, rec);
+    const char *name = ct ? jpy_cname(ct) : "";
+    if (ct)
+        PyErr_Format(
+            PyExc_NotImplementedError,
+            "'%s' is opaque in the ffi.include(), but no longer in the ffi "
+            "doing the include (workaround: don't use ffi.include() but "
+            "duplicate the declarations of everything using %s)",
+            name, name);
+    Py_XDECREF((PyObject *)ct);
+    return -1;
+}
+
+/* --- calls ------------------------------------------------------------------- */
 
 int jpy_byvalue_check(State *st, jf_Type *fn)
 {
