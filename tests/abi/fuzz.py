@@ -34,7 +34,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 X64_RARE = ["BOOL", "LDOUBLE", "INT128", "UINT128", "FLOAT16", "FLOAT128", "CFLOAT",
             "CDOUBLE", "CLDOUBLE"]
 CORE = ["base/mem.c", "base/diag.c", "target/target.c", "type/type.c", "type/print.c",
-        "type/field.c", "layout/layout.c", "layout/place.c", "layout/bits.c",
+        "type/field.c", "layout/layout.c", "layout/given.c", "layout/place.c", "layout/bits.c",
         "abi/plan.c", "abi/view.c", "abi/marshal.c", "abi/print.c"]
 CONVENTIONS = ["x64/abi_sysv.c", "x64/abi_win64.c", "a64/abi_aapcs64.c"]
 

@@ -167,8 +167,12 @@ static void place_bits_ms(Place *p, jf_Field *f)
         return;
     }
     if (p->run_size != f->type->size || p->run_left < (uint64_t)f->bits) {
+        /* GCC takes the next unit of a run where the last one ends, and that is no
+         * boundary where a packed member began the run. */
+        bool next = p->run_size == f->type->size && !f->align;
         end_run(p);
-        align_to(p, a);
+        if (!next)
+            align_to(p, a);
         p->run_size = f->type->size;
         p->run_left = f->type->size * 8;
     }
