@@ -90,9 +90,12 @@ def _directly(module_name, sources, kwds, tmpdir, target, verbose, debug, embedd
 
 
 def _spawn(verbose):
-    """A replacement of a compiler's spawn(): what the command prints is kept for
-    the exception, and shown as well."""
+    """A replacement of a compiler's spawn(), or call() where setuptools has that:
+    what the command prints is kept for the exception, and shown as well."""
     from distutils.errors import DistutilsExecError
+
+    class CommandFailed(DistutilsExecError, OSError):
+        """What callers of spawn() and those of call() take for a failed command."""
 
     def spawn(command, **kwargs):
         command = [os.fspath(word) for word in command]
@@ -102,11 +105,11 @@ def _spawn(verbose):
             done = subprocess.run(command, stdout=subprocess.PIPE,
                                   stderr=subprocess.STDOUT, env=kwargs.get("env"))
         except OSError as e:
-            raise DistutilsExecError("cannot run the compiler %r: %s" % (
+            raise CommandFailed("cannot run the compiler %r: %s" % (
                 command[0], e.strerror or e)) from None
         output = done.stdout.decode(errors="replace")
         if done.returncode != 0:
-            raise DistutilsExecError("command %r failed with exit code %d\n%s" % (
+            raise CommandFailed("command %r failed with exit code %d\n%s" % (
                 command[0], done.returncode, output))
         if output:
             sys.stderr.write(output)
@@ -126,7 +129,7 @@ def _build_ext_class(target, verbose, embedding):
             return system_target(target)
 
         def build_extensions(self):
-            self.compiler.spawn = _spawn(verbose)
+            self.compiler.spawn = self.compiler.call = _spawn(verbose)
             if embedding and sys.platform == "darwin":
                 # A bundle cannot be linked to programs.
                 self.compiler.linker_so = [
