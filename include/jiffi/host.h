@@ -12,8 +12,10 @@
 #include "core/layout/layout.h"
 #include "core/parse/parse.h"
 #include "core/plan/recipe.h"
+#include "core/program/program.h"
 #include "core/type/type.h"
 #include "engine/engine.h"
+#include "engine/loop.h"
 #include "os/os.h"
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "core/abi/abi.h"
 #include "core/plan/recipe.h"
+#include "core/program/program.h"
 #include "core/type/type.h"
 
 /* --- modes ------------------------------------------------------------------- */
@@ -81,5 +82,19 @@ jf_Status jf_callback_new(jf_Universe *u, jf_Type *fn, jf_Handler handler,
 void *jf_callback_address(const jf_Callback *cb); /* give this to C */
 /* After this C must not call it; the address may be handed out again. */
 void jf_callback_free(jf_Callback *cb);
+
+/* --- programs ---------------------------------------------------------------------- */
+
+/* A program (core/program) made callable: a C function of type `fn` at an address.
+ * Without machine code, or for what code cannot do, a callback runs it. */
+typedef struct jf_Fused jf_Fused;
+
+/* `fn` is the FUNC type that p->plan is the plan of; it and the plans of p's calls
+ * must outlive the result; `p` is copied. `name` as in jf_compile. */
+jf_Status jf_fused_new(jf_Universe *u, jf_Type *fn, const jf_Program *p,
+                       const char *name, jf_Fused **fused, jf_Diag *d);
+void *jf_fused_address(const jf_Fused *f);
+const jf_Program *jf_fused_program(const jf_Fused *f);
+void jf_fused_free(jf_Fused *f); /* nobody may be running it; NULL is fine */
 
 #endif

@@ -65,6 +65,8 @@ typedef struct State {
     unsigned n_free_views;
     struct Temp *free_temps;   /* a few blocks kept for jpy_pointer_argument */
     unsigned n_free_temps;
+    PyTypeObject *ndarray_type; /* numpy.c: owned; NULL until NumPy is imported */
+    void **numpy_api, **numpy_umath; /* its C API; NULL until asked for */
 } State;
 
 static inline State *jpy_state(PyObject *module)

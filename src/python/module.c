@@ -105,7 +105,8 @@ static PyObject **state_object(State *st, size_t i)
                         (PyObject **)&st->char_array,
                         (PyObject **)&st->type_int,
                         &st->null,
-                        &st->modules};
+                        &st->modules,
+                        (PyObject **)&st->ndarray_type};
     return i < JF_COUNT(all) ? all[i] : NULL;
 }
 
