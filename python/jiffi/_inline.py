@@ -195,16 +195,19 @@ def _own_directory(wanted):
 
 
 def _line_of(source, caller):
-    """(file, line) where `source` stands in the caller's Python file, or None."""
+    """(file, line) where `source` stands in the caller's Python file. Of a text that
+    stands nowhere as it is (made up, or dedented) the lines are counted from its own
+    first one."""
+    nowhere = "<C source of ffi.inline()>", 1
     filename = caller.f_code.co_filename
     try:
         with open(filename, encoding="utf-8") as f:
             text = f.read()
     except (OSError, UnicodeDecodeError):
-        return None
+        return nowhere
     start = text.find(source)
     if not source.strip() or start < 0:
-        return None
+        return nowhere
     # Several such texts: the one that ends last before the line of the call, or
     # the first behind it.
     candidates = []
