@@ -240,32 +240,75 @@ static HostCode *pointer_code(CDataObject *fn)
     return first_call((PyObject *)fn) ? f->code : NULL;
 }
 
-PyObject *jpy_call_cdata(CDataObject *fn, PyObject *args, PyObject *kwargs)
+/* The call with everything checked. */
+static PyObject *call_checked(CDataObject *fn, PyObject *const *args, Py_ssize_t n,
+                              Py_ssize_t keywords)
 {
     CTypeObject *ct = fn->ctype;
-    if (ct->type->kind != JF_PTR || ct->type->to->kind != JF_FUNC) {
-        PyErr_Format(PyExc_TypeError, "cdata '%s' is not callable", jpy_cname(ct));
-        return NULL;
-    }
     if (!fn->data)
         return jpy_null_error(fn);
-    if (kwargs && PyDict_GET_SIZE(kwargs)) {
+    if (keywords) {
         PyErr_SetString(PyExc_TypeError,
                         "a cdata function cannot be called with keyword arguments");
         return NULL;
     }
-    const jf_Type *type = ct->type->to;
-    Py_ssize_t n = PyTuple_GET_SIZE(args);
-    int flags = jpy_arity_flags(type);
+    int flags = jpy_arity_flags(ct->type->to);
     if (flags == METH_O && n != 1)
         return jpy_arity_error(fn, n);
     HostCode *code = pointer_code(fn);
     if (!code)
         return NULL;
     PyObject *self = (PyObject *)fn;
+    if (Py_IS_TYPE(self, ct->st->cdata_type))
+        ct->entry = code->entry;
     if (flags == METH_O)
-        return code->entry(self, PyTuple_GET_ITEM(args, 0));
-    return call_fast(code->entry, self, &PyTuple_GET_ITEM(args, 0), n);
+        return code->entry(self, args[0]);
+    return call_fast(code->entry, self, args, n);
+}
+
+/* The rest of the next two, out of their way. */
+static PyObject *call_unusual(PyObject *self, PyObject *const *args, size_t nargs,
+                              PyObject *names)
+{
+    return call_checked((CDataObject *)self, args, PyVectorcall_NARGS(nargs),
+                        names ? PyTuple_GET_SIZE(names) : 0);
+}
+
+/* What Python calls in a plain cdata: no tuple is made, and the code, which is
+ * that of builtins, is found through the ctype. */
+static PyObject *call_one(PyObject *self, PyObject *const *args, size_t nargs,
+                          PyObject *names)
+{
+    const CDataObject *fn = (CDataObject *)self;
+    PyCFunction entry = fn->ctype->entry;
+    if (names || !entry || PyVectorcall_NARGS(nargs) != 1 || !fn->data)
+        return call_unusual(self, args, nargs, names);
+    return entry(self, args[0]);
+}
+
+static PyObject *call_many(PyObject *self, PyObject *const *args, size_t nargs,
+                           PyObject *names)
+{
+    const CDataObject *fn = (CDataObject *)self;
+    PyCFunction entry = fn->ctype->entry;
+    if (names || !entry || !fn->data)
+        return call_unusual(self, args, nargs, names);
+    return call_fast(entry, self, args, PyVectorcall_NARGS(nargs));
+}
+
+vectorcallfunc jpy_call_way(const jf_Type *fn)
+{
+    return jpy_arity_flags(fn) == METH_O ? call_one : call_many;
+}
+
+PyObject *jpy_call_cdata(CDataObject *fn, PyObject *args, PyObject *kwargs)
+{
+    CTypeObject *ct = fn->ctype;
+    if (ct->type->kind == JF_PTR && ct->type->to->kind == JF_FUNC)
+        return call_checked(fn, &PyTuple_GET_ITEM(args, 0), PyTuple_GET_SIZE(args),
+                            kwargs ? PyDict_GET_SIZE(kwargs) : 0);
+    PyErr_Format(PyExc_TypeError, "cdata '%s' is not callable", jpy_cname(ct));
+    return NULL;
 }
 
 int jpy_init_call(State *st, PyObject *module)

@@ -309,7 +309,7 @@ static void call_and_return(Maker *m, bool lone)
 /* Type to keep in R3: the most frequent one, if it pays. */
 static const void *choose_shared(const Maker *m)
 {
-    const void *types[] = {&PyLong_Type, &PyFloat_Type, m->st->cdata_type,
+    const void *types[] = {&PyLong_Type, &PyFloat_Type, m->st->cdata_own_type,
                            &PyBytes_Type};
     unsigned best = SHARE_TYPE - 1;
     const void *shared = NULL;

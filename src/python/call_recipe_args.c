@@ -165,13 +165,20 @@ static void arg_float(Maker *m, uint32_t i, int size)
     jf_placef(r, (int)i, JF_F0);
 }
 
-/* T1 = data of the object if it is a cdata of exactly this type, and of this class
- * of the two that cdata have. */
-static void load_cdata(Maker *m, jf_Reg object, const PyTypeObject *class,
-                       const jf_Type *t, uint32_t other)
+/* T1 = data of the object if it is a cdata of exactly this type, and of one of the
+ * first two classes, or for `ext` of the third. */
+static void load_cdata(Maker *m, jf_Reg object, bool ext, const jf_Type *t,
+                       uint32_t other)
 {
     jf_Recipe *r = &m->r;
-    branch_type(m, object, JF_NE, class, other);
+    if (ext) {
+        branch_type(m, object, JF_NE, m->st->cdata_ext_type, other);
+    } else {
+        uint32_t same = jf_recipe_label(r);
+        branch_type(m, object, JF_EQ, m->st->cdata_own_type, same);
+        branch_type(m, object, JF_NE, m->st->cdata_type, other);
+        jf_label(r, same);
+    }
     jf_load(r, JF_T1, object, offsetof(CDataObject, ctype), 8, false);
     jf_branchm(r, JF_T1, offsetof(CTypeObject, type), JF_NE, JF_NOREG,
                jpy_address(t->canon), other);
@@ -214,16 +221,16 @@ static void arg_pointer(Maker *m, uint32_t i, const jf_Type *t)
         branch_type(m, object, JF_NE, &PyBytes_Type, other);
         jf_lea(r, JF_T1, object, offsetof(PyBytesObject, ob_sval));
     } else {
-        load_cdata(m, object, m->st->cdata_type, t, ext);
+        load_cdata(m, object, false, t, ext);
     }
     jf_op(r, JF_OP_COLD);
     jf_label(r, other);
     if (bytes) {
-        load_cdata(m, object, m->st->cdata_type, t, ext);
+        load_cdata(m, object, false, t, ext);
         jf_jump(r, place);
     }
     jf_label(r, ext);
-    load_cdata(m, object, m->st->cdata_ext_type, t, slow);
+    load_cdata(m, object, true, t, slow);
     jf_jump(r, place);
     jf_label(r, slow);
     if (m->lone)
@@ -246,10 +253,10 @@ static void arg_record(Maker *m, uint32_t i, const jf_Type *t)
     uint32_t place = jf_recipe_label(r), other = jf_recipe_label(r);
     uint32_t ext = jf_recipe_label(r);
     jf_Reg object = load_object(m, i);
-    load_cdata(m, object, m->st->cdata_type, t, ext);
+    load_cdata(m, object, false, t, ext);
     jf_op(r, JF_OP_COLD);
     jf_label(r, ext);
-    load_cdata(m, object, m->st->cdata_ext_type, t, other);
+    load_cdata(m, object, true, t, other);
     jf_branch(r, JF_T1, JF_NE, JF_NOREG, 0, place);
     jf_label(r, other);
     convert(m, object, i);
@@ -302,5 +309,5 @@ const void *jpy_recipe_usual_type(const Maker *m, uint32_t i)
         return &PyLong_Type;
     if (t->kind == JF_PTR && takes_bytes(t))
         return &PyBytes_Type;
-    return t->kind == JF_PTR || jf_is_record(t) ? m->st->cdata_type : NULL;
+    return t->kind == JF_PTR || jf_is_record(t) ? m->st->cdata_own_type : NULL;
 }

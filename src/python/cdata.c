@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * The cdata object: a ctype and an address. Plain ones are 40 bytes; memory of
- * ffi.new stands in the same block, behind one word that says how much of it
- * there is. What holds other objects is a CDataExt (cdata_own.c).
+ * The cdata object: a ctype, an address, and one word: how to call it, or how much
+ * there is of the memory that stands behind it in the same block. What holds other
+ * objects is a CDataExt (cdata_own.c).
  */
 #include "python/cdata.h"
 
@@ -19,12 +19,12 @@ int jpy_is_cdata(PyObject *o)
 /* Bytes behind the object up to which clearing them here is cheapest. */
 enum { SMALL_INLINE = 512 };
 
-/* Give raw memory the head of a plain cdata. */
-static CDataObject *cdata_init(CDataObject *cd, CTypeObject *ct)
+/* Give raw memory the head of a cdata. `call` or `length` is still to be set. */
+static CDataObject *cdata_init(CDataObject *cd, CTypeObject *ct, PyTypeObject *type)
 {
     if (!cd)
         return (CDataObject *)PyErr_NoMemory();
-    PyObject_Init((PyObject *)cd, ct->st->cdata_type);
+    PyObject_Init((PyObject *)cd, type);
     Py_INCREF(ct);
     cd->ctype = ct;
     cd->weakrefs = NULL;
@@ -34,9 +34,12 @@ static CDataObject *cdata_init(CDataObject *cd, CTypeObject *ct)
 PyObject *jpy_cdata(CTypeObject *ct, char *data)
 {
     JF_ASSERT(!CType_IsOpen(ct));
-    CDataObject *cd = cdata_init(PyObject_Malloc(sizeof(CDataObject)), ct);
-    if (cd)
+    CDataObject *cd =
+        cdata_init(PyObject_Malloc(sizeof(CDataObject)), ct, ct->st->cdata_type);
+    if (cd) {
         cd->data = data;
+        cd->call = data ? ct->call : NULL;
+    }
     return (PyObject *)cd;
 }
 
@@ -47,14 +50,14 @@ PyObject *jpy_cdata_open(CTypeObject *ct, char *data, Py_ssize_t length,
     if (owner) {
         PyObject *o = jpy_cdata_view(ct, data, owner);
         if (o)
-            ((CDataExt *)o)->length = length;
+            ((CDataObject *)o)->length = length;
         return o;
     }
-    CDataObject *cd =
-        cdata_init(PyObject_Malloc(sizeof(CDataObject) + sizeof(Py_ssize_t)), ct);
+    CDataObject *cd = cdata_init(PyObject_Malloc(sizeof(CDataObject)), ct,
+                                 ct->st->cdata_own_type);
     if (cd) {
         cd->data = data;
-        CDATA_LENGTH(cd) = length;
+        cd->length = length;
     }
     return (PyObject *)cd;
 }
@@ -68,12 +71,16 @@ CDataObject *jpy_cdata_inline(CTypeObject *ct, Py_ssize_t bytes, Py_ssize_t leng
     /* Large blocks come zeroed from the system without being touched. */
     CDataObject *cd = bytes > SMALL_INLINE && clear ? PyObject_Calloc(1, all)
                                                     : PyObject_Malloc(all);
-    cd = cdata_init(cd, ct);
+    bool number = V_IS_PRIM(ct->code);
+    cd = cdata_init(cd, ct, number ? ct->st->cdata_type : ct->st->cdata_own_type);
     if (cd) {
         if (bytes <= SMALL_INLINE && clear)
             memset((char *)cd + CDATA_INLINE, 0, (size_t)bytes);
         cd->data = (char *)cd + CDATA_INLINE;
-        CDATA_LENGTH(cd) = length;
+        if (number)
+            cd->call = NULL;
+        else
+            cd->length = length;
     }
     return cd;
 }
@@ -122,7 +129,7 @@ Py_ssize_t jpy_array_length(CDataObject *cd)
 {
     if (cd->ctype->length >= 0)
         return cd->ctype->length;
-    return is_ext(cd) ? ((CDataExt *)cd)->length : CDATA_LENGTH(cd);
+    return cd->length;
 }
 
 Py_ssize_t jpy_known_size(CDataObject *cd)
@@ -132,10 +139,10 @@ Py_ssize_t jpy_known_size(CDataObject *cd)
         return ct->item_size < 0 ? -1 : jpy_array_length(cd) * ct->item_size;
     if (is_ext(cd)) {
         CDataExt *x = (CDataExt *)cd;
-        if ((x->ext == EXT_VIEW || x->ext == EXT_ALLOC) && x->length > 0)
-            return x->length;
+        if ((x->ext == EXT_VIEW || x->ext == EXT_ALLOC) && cd->length > 0)
+            return cd->length;
     } else if (jpy_owns_inline(cd)) {
-        return CDATA_LENGTH(cd);
+        return cd->length;
     }
     return ct->code == V_RECORD || V_IS_PRIM(ct->code) ? ct->size : -1;
 }

@@ -10,12 +10,13 @@
 
 /* --- cdata.c -------------------------------------------------------------- */
 
-/* Memory of its own behind the object; `length`: see CDATA_LENGTH. */
+/* Memory of its own behind the object; `length`: see CDataObject. */
 CDataObject *jpy_cdata_inline(CTypeObject *ct, Py_ssize_t bytes, Py_ssize_t length,
                               int clear);
 /* Memory of ffi.new (or a struct a call returned), not a casted primitive. */
 int jpy_owns_inline(const CDataObject *cd);
 void jpy_cdata_dealloc(PyObject *self);
+PyObject *jpy_cdata_call(PyObject *self, PyObject *args, PyObject *kwargs);
 PyObject *jpy_cdata_repr(PyObject *self);
 int jpy_cdata_bool(PyObject *self);
 PyObject *jpy_cdata_int(PyObject *self);

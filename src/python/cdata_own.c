@@ -44,7 +44,7 @@ static PyObject *light_view(CTypeObject *ct, char *data, PyObject *owner)
         Py_INCREF(ct);
         x->base.ctype = ct;
         x->base.data = data;
-        x->length = 0;
+        x->base.length = 0;
     } else {
         x = ext_alloc(ct, data, EXT_VIEW);
         if (!x)
@@ -79,7 +79,8 @@ void jpy_views_drop(State *st)
 
 PyObject *jpy_cdata_view(CTypeObject *ct, char *data, PyObject *owner)
 {
-    if (Py_IS_TYPE(owner, ct->st->cdata_type))
+    if (Py_IS_TYPE(owner, ct->st->cdata_own_type) ||
+        Py_IS_TYPE(owner, ct->st->cdata_type))
         return light_view(ct, data, owner);
     CDataExt *x = jpy_ext_new(ct, data, EXT_VIEW);
     if (x)
@@ -95,7 +96,7 @@ PyObject *jpy_gc(CDataObject *cd, PyObject *destructor)
     x->owner = Py_NewRef((PyObject *)cd);
     x->extra = Py_NewRef(destructor);
     if (CType_IsOpen(cd->ctype))
-        x->length = jpy_array_length(cd);
+        x->base.length = jpy_array_length(cd);
     return (PyObject *)x;
 }
 
@@ -152,10 +153,11 @@ Py_ssize_t jpy_owned_bytes(CDataObject *cd)
 {
     CDataExt *x = as_ext((PyObject *)cd);
     if (!x)
-        return jpy_owns_inline(cd) && cd->ctype->code != V_ARRAY ? CDATA_LENGTH(cd)
-                                                                 : -1;
+        return jpy_owns_inline(cd) && cd->ctype->code != V_ARRAY ? cd->length : -1;
     bool sized = x->ext == EXT_VIEW || x->ext == EXT_ALLOC;
-    return sized && x->length > 0 && cd->ctype->code != V_ARRAY ? x->length : -1;
+    return sized && x->base.length > 0 && cd->ctype->code != V_ARRAY
+               ? x->base.length
+               : -1;
 }
 
 PyObject *jpy_owned_record(CDataObject *cd)
@@ -163,7 +165,7 @@ PyObject *jpy_owned_record(CDataObject *cd)
     CTypeObject *item = jpy_item(cd->ctype);
     PyObject *o = item ? jpy_cdata_view(item, cd->data, (PyObject *)cd) : NULL;
     if (o)
-        ((CDataExt *)o)->length = jpy_owned_bytes(cd);
+        ((CDataObject *)o)->length = jpy_owned_bytes(cd);
     return o;
 }
 
@@ -171,9 +173,8 @@ PyObject *jpy_owned_record(CDataObject *cd)
 
 /* What to allocate. */
 typedef struct NewPlan {
-    Py_ssize_t bytes; /* of memory */
-    Py_ssize_t
-        length; /* for CDATA_LENGTH: bytes known, or items of an open array */
+    Py_ssize_t bytes;  /* of memory */
+    Py_ssize_t length; /* bytes known, or items of an open array */
 } NewPlan;
 
 static int plan_pointer(CTypeObject *ct, PyObject *init, NewPlan *plan)
@@ -310,7 +311,7 @@ PyObject *jpy_new_with(CTypeObject *ct, PyObject *init, PyObject *alloc,
     }
     x->owner = (PyObject *)memory;
     x->extra = Py_XNewRef(free_);
-    x->length = plan.length;
+    x->base.length = plan.length;
     if (clear)
         memset(memory->data, 0, (size_t)plan.bytes);
     if (init && initialise(ct, memory->data, plan, init) < 0)
@@ -476,7 +477,7 @@ static PyObject *ext_repr(PyObject *self)
                                     x->extra);
     if (record && jpy_owned_bytes(cd) >= 0)
         return PyUnicode_FromFormat("<cdata '%s' owning %zd bytes>",
-                                    jpy_cname(cd->ctype), x->length);
+                                    jpy_cname(cd->ctype), x->base.length);
     return jpy_cdata_repr(self);
 }
 
@@ -486,6 +487,7 @@ static PyType_Slot ext_slots[] = {
     {Py_tp_clear, ext_clear},
     {Py_tp_finalize, ext_finalize},
     {Py_tp_repr, ext_repr},
+    {Py_tp_call, jpy_cdata_call}, /* what is not given anew may bring vectorcall */
     {Py_tp_doc,
      "A CData that keeps something alive. Check with isinstance(x, CData)."},
     {0, NULL},

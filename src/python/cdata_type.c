@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT
  *
- * The two types of cdata: CData, and its only subclass for those that hold other
- * objects. Neither can be subclassed or called.
+ * The three classes of cdata: CData, and its subclasses for those that own memory or
+ * hold other objects. None can be subclassed or instantiated from Python.
+ *
+ * CData alone is called without a tuple (CDataObject.call): lib.f in place of cffi,
+ * function pointers. Its subclasses give tp_call anew, because since 3.12 who
+ * inherits it inherits that as well.
  */
 #include "python/cdata.h"
 
-static PyObject *cdata_call(PyObject *self, PyObject *args, PyObject *kwargs)
+PyObject *jpy_cdata_call(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     return jpy_call_cdata((CDataObject *)self, args, kwargs);
 }
@@ -21,6 +25,8 @@ static PyMethodDef cdata_methods[] = {
 static PyMemberDef cdata_members[] = {
     {"__weaklistoffset__", T_PYSSIZET, offsetof(CDataObject, weakrefs), READONLY,
      NULL},
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(CDataObject, call), READONLY,
+     NULL},
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -29,7 +35,7 @@ static PyType_Slot cdata_slots[] = {
     {Py_tp_repr, jpy_cdata_repr},
     {Py_tp_hash, jpy_cdata_hash},
     {Py_tp_richcompare, jpy_cdata_compare},
-    {Py_tp_call, cdata_call},
+    {Py_tp_call, jpy_cdata_call},
     {Py_tp_getattro, jpy_cdata_getattro},
     {Py_tp_setattro, jpy_cdata_setattro},
     {Py_tp_iter, jpy_cdata_iter},
@@ -51,8 +57,23 @@ static PyType_Slot cdata_slots[] = {
 static PyType_Spec cdata_spec = {
     .name = "jiffi.CData",
     .basicsize = sizeof(CDataObject),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | JPY_TPFLAGS_NO_NEW,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_VECTORCALL |
+             JPY_TPFLAGS_NO_NEW,
     .slots = cdata_slots,
+};
+
+static PyType_Slot own_slots[] = {
+    {Py_tp_dealloc, jpy_cdata_dealloc},
+    {Py_tp_call, jpy_cdata_call},
+    {Py_tp_doc, "A CData that owns memory. Check with isinstance(x, CData)."},
+    {0, NULL},
+};
+
+static PyType_Spec own_spec = {
+    .name = "jiffi.CData", /* as its base: which of them it is interests nobody */
+    .basicsize = sizeof(CDataObject),
+    .flags = Py_TPFLAGS_DEFAULT | JPY_TPFLAGS_NO_NEW,
+    .slots = own_slots,
 };
 
 int jpy_init_cdata(State *st, PyObject *module)
@@ -64,12 +85,15 @@ int jpy_init_cdata(State *st, PyObject *module)
     PyObject *bases = PyTuple_Pack(1, st->cdata_type); /* 3.9 takes no lone type */
     if (!bases)
         return -1;
-    st->cdata_ext_type = jpy_type(st, module, &jpy_ext_spec, bases);
+    st->cdata_own_type = jpy_type(st, module, &own_spec, bases);
+    if (st->cdata_own_type)
+        st->cdata_ext_type = jpy_type(st, module, &jpy_ext_spec, bases);
     Py_DECREF(bases);
     if (!st->cdata_ext_type)
         return -1;
+    jpy_type_no_new(st->cdata_own_type);
     jpy_type_no_new(st->cdata_ext_type);
-    /* The base was open for one subclass and is now closed. */
+    /* The base was open for two subclasses and is now closed. */
     st->cdata_type->tp_flags &= ~Py_TPFLAGS_BASETYPE;
     PyType_Modified(st->cdata_type);
     if (PyModule_AddObjectRef(module, "CData", (PyObject *)st->cdata_type) < 0)

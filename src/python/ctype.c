@@ -103,6 +103,8 @@ static void fill_facts(CTypeObject *ct)
     if (ct->code == V_ARRAY)
         ct->length = t->length > PY_SSIZE_T_MAX ? -1 : (Py_ssize_t)t->length;
     ct->is_data_ptr = t->kind == JF_PTR && to->kind != JF_FUNC;
+    if (t->kind == JF_PTR && to->kind == JF_FUNC)
+        ct->call = jpy_call_way(to);
     ct->is_byte_ptr = t->kind == JF_PTR && ct->item_size == 1 &&
                       (V_IS_INT(ct->item_code) || ct->item_code == V_CHAR);
 }

@@ -215,7 +215,7 @@ static PyObject *cdata_of_buffer(CTypeObject *ct, PyObject *o, bool writable)
         PyMem_Free(view);
         return NULL;
     }
-    x->length = items;
+    x->base.length = items;
     x->view = view;
     return (PyObject *)x;
 }

@@ -37,8 +37,9 @@ typedef struct State {
                   Types, FFIs and libraries of the two never meet. */
     PyTypeObject *ctype_type;  /* jiffi.CType */
     PyTypeObject *cfield_type; /* jiffi.CField */
-    PyTypeObject *cdata_type;  /* jiffi.CData: plain and inline-owning cdata */
-    PyTypeObject *cdata_ext_type; /* its only subclass: CDataExt below */
+    PyTypeObject *cdata_type;  /* jiffi.CData: plain cdata, and numbers */
+    PyTypeObject *cdata_own_type; /* a subclass: CDataObject.length */
+    PyTypeObject *cdata_ext_type; /* the other: CDataExt below */
     PyTypeObject *cdata_iter_type;
     PyTypeObject *buffer_type;
     PyTypeObject *ffi_type;
@@ -129,6 +130,9 @@ typedef struct CTypeObject {
                                  jpy_item(); NULL until then */
     struct CTypeObject *pointer; /* weak: the pointer to this and the open array */
     struct CTypeObject *open;    /* of this, while they live; they hold `item` */
+    vectorcallfunc call; /* PTR to FUNC: of plain cdata; NULL: not callable */
+    PyCFunction entry;   /* PTR to FUNC: the code behind it, borrowed from the type;
+                            NULL before the first call */
     Py_ssize_t length;   /* ARRAY, VECTOR: items; -1 for an open array */
     FieldTable *fields;  /* records: owned; PTR to record: item's; NULL until
                             first needed: jpy_fields() */
@@ -246,20 +250,26 @@ int jpy_init_cfield(State *st, PyObject *module);
 
 /* For pointers and functions `data` is the pointer's value; for everything else
  * the address of the value. ORDER CDATA: host thunks read ctype and data. Owned
- * memory of ffi.new stands directly behind the object (16-aligned): then
- * `data` points there and the type is exactly cdata_type. */
+ * memory stands directly behind the object (16-aligned): then `data` points there,
+ * and the class is cdata_own_type, or cdata_type for a number.
+ *
+ * Python reads `call` of everything whose class says that it can be called without
+ * a tuple, and calls what is not NULL: so the word has another meaning only in
+ * classes that do not say so. */
 typedef struct CDataObject {
     PyObject_HEAD
     CTypeObject *ctype; /* owned */
     char *data;
     PyObject *weakrefs;
+    union {
+        vectorcallfunc call; /* cdata_type: ctype->call; NULL: not callable, or NULL */
+        Py_ssize_t length;   /* cdata_own_type: bytes of its memory, or items of an
+                                open array; cdata_ext_type: see CDataExt */
+    };
 } CDataObject;
 
-/* Behind a plain cdata that has memory of its own, or that is an open array,
- * stands one word: bytes of the memory, or items of the open array. Then, at
- * CDATA_INLINE, the memory. */
-#define CDATA_LENGTH(cd) (*(Py_ssize_t *)((char *)(cd) + sizeof(CDataObject)))
-#define CDATA_INLINE ((sizeof(CDataObject) + sizeof(Py_ssize_t) + 15) / 16 * 16)
+/* Where memory of its own begins. */
+#define CDATA_INLINE ((sizeof(CDataObject) + 15) / 16 * 16)
 #define CDATA_HAS_INLINE(cd) ((cd)->data == (char *)(cd) + CDATA_INLINE)
 
 /* What a CDataExt holds besides. */
@@ -275,11 +285,10 @@ typedef enum ExtKind {
 } ExtKind;
 
 typedef struct CDataExt {
-    CDataObject base;
+    CDataObject base;    /* length: items of an open array; EXT_VIEW and EXT_ALLOC
+                            of a record: bytes of it */
     PyObject *owner;     /* owned or NULL */
     PyObject *extra;     /* owned or NULL */
-    Py_ssize_t length;   /* items of an open array; EXT_VIEW and EXT_ALLOC of a
-                            record: bytes of it */
     uint8_t ext;         /* ExtKind */
     uint8_t released;
     Py_buffer *view;     /* EXT_BUFFER: owned */
@@ -287,6 +296,7 @@ typedef struct CDataExt {
 
 #define CData_Check(st, o)                                                     \
     (Py_IS_TYPE((PyObject *)(o), (st)->cdata_type) ||                          \
+     Py_IS_TYPE((PyObject *)(o), (st)->cdata_own_type) ||                      \
      Py_IS_TYPE((PyObject *)(o), (st)->cdata_ext_type))
 
 /* Any cdata at all, of whichever interpreter: for operands of unknown type. */
@@ -507,6 +517,8 @@ PyObject *jpy_function_ready(FFIObject *ffi, PyObject *lib, const jf_Symbol *sym
 PyObject *jpy_function_cdata(State *st, PyObject *o);
 /* Call a function-pointer cdata: CData's tp_call. */
 PyObject *jpy_call_cdata(CDataObject *fn, PyObject *args, PyObject *kwargs);
+/* How Python calls a plain cdata of the pointer to `fn`, a FUNC. */
+vectorcallfunc jpy_call_way(const jf_Type *fn);
 /* Universe hook: free what call.c keeps in a FUNC type. */
 void jpy_drop_host_code(void *ctx, jf_Type *t);
 int jpy_init_call(State *st, PyObject *module);

@@ -82,6 +82,7 @@ static PyObject **state_object(State *st, size_t i)
     PyObject **all[] = {(PyObject **)&st->ctype_type,
                         (PyObject **)&st->cfield_type,
                         (PyObject **)&st->cdata_type,
+                        (PyObject **)&st->cdata_own_type,
                         (PyObject **)&st->cdata_ext_type,
                         (PyObject **)&st->cdata_iter_type,
                         (PyObject **)&st->buffer_type,

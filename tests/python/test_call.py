@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Calls: every kind of argument and result, errors, errno, lifetimes."""
 
+import functools
 import gc
 import inspect
 import os
@@ -401,6 +402,36 @@ def test_function_pointers(ffi, lib):
         ffi.cast("int(*)(int, int)", 0)(1, 2)
     with pytest.raises(TypeError, match="not callable"):
         ffi.new("int *")()
+
+
+def test_function_pointers_in_every_way_that_python_calls(ffi, lib):
+    one = ffi.cast("int32_t(*)(int32_t)", ffi.addressof(lib, "same_i32"))
+    add, none = lib.get_add(), ffi.cast("int(*)(void)", ffi.addressof(lib, "answer"))
+    names = FFI()
+    names.cdef("int snprintf(char *, size_t, char *, ...);")
+    many = ffi.cast("int(*)(char *, size_t, char *, ...)",
+                    names.addressof(names.dlopen(None), "snprintf"))
+    gone = ffi.cast("int32_t(*)(int32_t)", 0)
+    kept = ffi.gc(one, lambda p: None)
+    room = ffi.new("char[]", 20)
+    for _ in range(3):  # the first call makes the code, later ones find it
+        for f in one, kept:
+            assert f(-7) == f(*[-7]) == f(*(-7,), **{}) == next(map(f, [-7])) == -7
+        assert sorted([2, -1, 3], key=one) == [-1, 2, 3]
+        assert add(3, 4) == add(*[3, 4]) == functools.partial(add, 3)(4) == 7
+        assert functools.reduce(add, range(5)) == 10
+        assert none() == none(*[]) == none(**{}) == 42
+        assert many(room, 20, b"%d %s", ffi.cast("int", 5), ffi.new("char[]", b"x")) == 3
+        assert ffi.string(room) == b"5 x"
+        assert type("T", (), {"f": add})().f(5, 6) == 11  # no method: self is not passed
+        for wrong in (lambda: one(), lambda: one(1, 2), lambda: none(1), lambda: add(1),
+                      lambda: one(a=1), lambda: none(a=1), lambda: add(1, b=2),
+                      lambda: kept(), lambda: kept(a=1), lambda: many(room)):
+            with pytest.raises(TypeError):
+                wrong()
+        for call in (lambda: gone(1), lambda: gone(), lambda: gone(*[1]), lambda: gone(a=1)):
+            with pytest.raises(RuntimeError, match="cannot call null pointer"):
+                call()
 
 
 # --- lifetimes and threads --------------------------------------------------------------------------------
