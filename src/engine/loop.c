@@ -128,6 +128,23 @@ static jf_Status copy_args(jf_Loop *l, const jf_LoopSpec *s, jf_Diag *d)
     return JF_OK;
 }
 
+/* Code; and what code cannot do, item by item, unless that cannot either. */
+static jf_Status make(jf_Universe *u, jf_Loop *l, const jf_LoopSpec *s, jf_Diag *d)
+{
+    if (engine_mode() == MODE_CODE) {
+        jf_Diag why = JF_DIAG_INIT;
+        jf_Status st = engine_loop_code(l, s->fn, s->name, &why);
+        if (st == JF_OK)
+            l->thunk = (LoopThunk)(uintptr_t)jf_code_entry(l->code);
+        if (st != JF_OK && st != JF_UNSUPPORTED)
+            jf_diag_set(d, st, "%s", why.message ? why.message : "out of memory");
+        jf_diag_clear(&why);
+        if (st != JF_UNSUPPORTED)
+            return st;
+    }
+    return jf_call_new(u, s->fn, NULL, 0, &l->call, d);
+}
+
 jf_Status jf_loop_new(jf_Universe *u, const jf_LoopSpec *spec, jf_Loop **loop,
                       jf_Diag *d)
 {
@@ -145,7 +162,7 @@ jf_Status jf_loop_new(jf_Universe *u, const jf_LoopSpec *spec, jf_Loop **loop,
     if (st == JF_OK)
         st = copy_args(l, spec, d);
     if (st == JF_OK)
-        st = jf_call_new(u, spec->fn, NULL, 0, &l->call, d);
+        st = make(u, l, spec, d);
     if (st != JF_OK) {
         jf_loop_free(l);
         return st;
@@ -157,11 +174,18 @@ jf_Status jf_loop_new(jf_Universe *u, const jf_LoopSpec *spec, jf_Loop **loop,
 size_t jf_loop_run(const jf_Loop *l, char *const *operands, const intptr_t *steps,
                    size_t n)
 {
-    return run_generic(l, operands, steps, n);
+    if (JF_UNLIKELY(!l->thunk))
+        return run_generic(l, operands, steps, n);
+    intptr_t dimensions = (intptr_t)n;
+    size_t done = l->thunk(operands, &dimensions, steps);
+    return l->stop ? done : n;
 }
 
 jf_NumPyLoop jf_loop_numpy(const jf_Loop *l, void **data)
 {
+    *data = NULL;
+    if (l->thunk)
+        return (jf_NumPyLoop)(uintptr_t)l->thunk;
     *data = (void *)(uintptr_t)l; /* the run does not write to it */
     return numpy_generic;
 }

@@ -22,4 +22,8 @@ struct jf_Loop {
     bool stop;
 };
 
+/* Fills l->code; everything else of `l` stands. JF_UNSUPPORTED: not in code. */
+jf_Status engine_loop_code(jf_Loop *l, const jf_Type *fn, const char *name,
+                           jf_Diag *d);
+
 #endif
