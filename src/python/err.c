@@ -128,12 +128,64 @@ PyObject *jpy_raise_status(State *st, jf_Diag *d)
     return NULL;
 }
 
+/* --- the classes ---------------------------------------------------------- */
+
+/* As a class statement would make them, at a tenth of its cost. */
+typedef struct ErrorObject {
+    PyBaseExceptionObject base;
+    PyObject *weakrefs;
+} ErrorObject;
+
+static int error_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    return ((PyTypeObject *)PyExc_Exception)->tp_traverse(self, visit, arg);
+}
+
+static int error_clear(PyObject *self)
+{
+    return ((PyTypeObject *)PyExc_Exception)->tp_clear(self);
+}
+
+static PyMemberDef error_members[] = {
+    {"__weaklistoffset__", T_PYSSIZET, offsetof(ErrorObject, weakrefs), READONLY,
+     NULL},
+    {NULL, 0, 0, 0, NULL},
+};
+
+/* `bases`: a tuple; NULL: Exception. */
+static PyObject *error_class(const State *st, const char *name, const char *doc,
+                             PyObject *bases)
+{
+    PyType_Slot slots[] = {
+        {Py_tp_doc, (void *)(uintptr_t)doc},
+        {Py_tp_traverse, error_traverse},
+        {Py_tp_clear, error_clear},
+        {bases ? 0 : Py_tp_members, error_members},
+        {0, NULL},
+    };
+    PyType_Spec spec = {
+        .name = jpy_flavour_name(st, name),
+        .basicsize = sizeof(ErrorObject),
+        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC,
+        .slots = slots,
+    };
+    PyObject *all = bases ? Py_NewRef(bases) : PyTuple_Pack(1, PyExc_Exception);
+    PyObject *type = all ? PyType_FromSpecWithBases(&spec, all) : NULL;
+    Py_XDECREF(all);
+    return type;
+}
+
 /* What cffi's compiled FFI objects raise is `ffi.error`, and a type string that
  * is no C a CDefError from one sort of FFI and an ffi.error from the other. */
 static int backend_error(State *st)
 {
-    PyObject *error = PyErr_NewExceptionWithDoc(
-        "ffi.error", "What an FFI object of cffi raises.", st->ffi_error, NULL);
+    PyObject *bases = PyTuple_Pack(1, st->ffi_error);
+    PyObject *error = bases
+                          ? error_class(st, "ffi.error",
+                                        "What an FFI object of cffi raises.", bases)
+                          : NULL;
+    Py_XDECREF(bases);
     if (!error)
         return -1;
     Py_SETREF(st->ffi_error, error);
@@ -161,8 +213,7 @@ int jpy_init_errors(State *st, PyObject *module)
          &st->pkgconfig_error},
     };
     for (size_t i = 0; i < JF_COUNT(rows); i++) {
-        *rows[i].place = PyErr_NewExceptionWithDoc(
-            jpy_flavour_name(st, rows[i].full), rows[i].doc, NULL, NULL);
+        *rows[i].place = error_class(st, rows[i].full, rows[i].doc, NULL);
         if (!*rows[i].place ||
             PyModule_AddObjectRef(module, rows[i].name, *rows[i].place) < 0)
             return -1;
@@ -173,12 +224,11 @@ int jpy_init_errors(State *st, PyObject *module)
      * and for redeclarations: what is raised here is both. */
     PyObject *bases = PyTuple_Pack(2, st->cdef_error, st->ffi_error);
     PyObject *both =
-        bases ? PyErr_NewExceptionWithDoc(
-                    jpy_flavour_name(st, "jiffi.DeclarationError"),
-                    "C text that could not be read: a CDefError and an "
-                    "FFIError.\n\nfile, line and column say where (None if "
-                    "unknown); the message shows it.",
-                    bases, NULL)
+        bases ? error_class(st, "jiffi.DeclarationError",
+                            "C text that could not be read: a CDefError and an "
+                            "FFIError.\n\nfile, line and column say where (None if "
+                            "unknown); the message shows it.",
+                            bases)
               : NULL;
     Py_XDECREF(bases);
     if (!both)
