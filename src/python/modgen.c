@@ -158,6 +158,14 @@ void jpy_modgen_forget(State *st, bool gone)
 /* Python is gone, whatever became of its objects; it may come again. */
 static bool asked_for_the_end;
 
+State *jpy_modgen_state(const jiffi_module *m)
+{
+    ModGen *g = all;
+    while (g && g->m != m)
+        g = g->next;
+    return g ? g->st : NULL;
+}
+
 static void forget_all(void)
 {
     asked_for_the_end = false;

@@ -36,6 +36,8 @@ enum { ENTRY_FFI, ENTRY_LIB, ENTRY_INCLUDED, ENTRY_EXTERNS, ENTRY_SIZE };
 
 /* The module an FFI comes from; NULL: none. */
 ModGen *jpy_modgen_of(const FFIObject *ffi);
+/* Who has loaded a module; NULL: nobody. */
+State *jpy_modgen_state(const jiffi_module *m);
 /* Name of the module that has this extern "Python" function; "?". */
 const char *jpy_modgen_owner(const jiffi_extern_python *x);
 

@@ -125,6 +125,11 @@ static PyObject *from_value(void *type, const void *value)
     return jpy_to_object(ct, (char *)value, NULL);
 }
 
+static PyObject *long_big(long v)
+{
+    return jpy_long_big(v);
+}
+
 /* In cffi's flavour as Python says it of functions written in C. */
 static PyObject *bad_count(PyObject *self, Py_ssize_t given)
 {
@@ -166,6 +171,36 @@ static void hold_leave(void)
     jf_os_errno_save();
 }
 
+/* --- what wrappers look at by themselves --------------------------------------------------- */
+
+JF_STATIC_ASSERT(offsetof(jiffi_cdata, ctype) == offsetof(CDataObject, ctype) &&
+                     offsetof(jiffi_cdata, data) == offsetof(CDataObject, data),
+                 "cdata begin as modules know them");
+
+static void tell(const jiffi_module *module, jiffi_near *here)
+{
+    State *st = jpy_modgen_state(module);
+    int32_t error, saved, aside;
+    uintptr_t zero;
+    unsigned shift;
+    if (!st || !jf_os_errno_offsets(&error, &saved))
+        return;
+    jiffi_near near = {
+        .size = here->size,
+        .error = error,
+        .saved_errno = saved,
+        .put_aside = jpy_gil_slot(&aside) ? aside : 0,
+        .cdata = {st->cdata_own_type, st->cdata_type, st->cdata_ext_type},
+        .from_long = jpy_long,
+        .from_double = PyFloat_FromDouble};
+    if (jpy_small_ints(&zero, &shift) &&
+        (size_t)1 << shift == sizeof(PyLongObject)) {
+        near.zero = (char *)zero;
+        near.from_long = long_big;
+    }
+    memcpy(here, &near, near.size < sizeof near ? near.size : sizeof near);
+}
+
 static jiffi_exports exports = {.abi = JIFFI_MODULE_ABI,
                                 .size = sizeof(jiffi_exports),
                                 .to_int = to_int,
@@ -181,7 +216,8 @@ static jiffi_exports exports = {.abi = JIFFI_MODULE_ABI,
                                 .hold_enter = hold_enter,
                                 .hold_leave = hold_leave,
                                 .call_python = jpy_modgen_call_python,
-                                .from_long = jpy_long};
+                                .from_long = jpy_long,
+                                .tell = tell};
 
 const struct jiffi_exports *jpy_modgen_exports(void)
 {

@@ -28,10 +28,24 @@
  * with `texts` a sequence of (text, packed, pack, override, gil), as an FFI keeps
  * them, `includes` a sequence of names of modules, `gil` a jf_Gil.
  *
- * A wrapper (`self` is the function's cdata, never NULL):
+ * Two wrappers of a function (`self` is the function's cdata, never NULL). Python
+ * calls the first, which takes arguments of the plainest kinds and nothing else; the
+ * second takes them all, and says what is wrong with them:
  *
- *   static void *types_add[3];
+ *   static PyObject *slow_add(PyObject *self, PyObject *const *args, Py_ssize_t n);
  *   static PyObject *wrap_add(PyObject *self, PyObject *const *args, Py_ssize_t n)
+ *   {
+ *       unsigned long long a, b;
+ *       if (n != 2 || !jiffi_here.saved_errno ||
+ *           !jiffi_plain_int(args[0], sizeof(int), 1, &a) ||
+ *           !jiffi_plain_int(args[1], sizeof(int), 1, &b))
+ *           return slow_add(self, args, n);
+ *       jiffi_enter();                    -- or void *thread = jiffi_leave_python()
+ *       int result = add((int)a, (int)b);
+ *       jiffi_exit();                     -- or jiffi_enter_python(thread)
+ *       return jiffi_from_signed(result);
+ *   }
+ *   static JIFFI_COLD PyObject *slow_add(...)
  *   {
  *       unsigned long long bits;
  *       if (n != 2)
@@ -52,9 +66,9 @@
 #define JIFFI_MODULE_ABI_H
 
 #include <Python.h>
+#include <errno.h>
 #include <stddef.h>
 #include <string.h>
-#include <errno.h>
 
 /* Raised when the meaning of a structure below changes. New members go to the
  * end of jiffi_module or jiffi_exports and leave it as it is. */
@@ -70,7 +84,7 @@ typedef struct jiffi_text {
     unsigned char override_;  /* cdef(override=True) */
     unsigned char gil;        /* jf_Gil */
     unsigned char reserved;
-    unsigned pack;            /* cdef(pack=N); 0 natural */
+    unsigned pack; /* cdef(pack=N); 0 natural */
 } jiffi_text;
 
 /* A member: its path from the record, "a" or, through members with names whose
@@ -102,15 +116,15 @@ typedef struct jiffi_length {
  * ("enum e", "e_t"). */
 typedef struct jiffi_typedef {
     const char *name;
-    unsigned size;  /* bytes */
-    char cls;       /* 'i' signed, 'u' unsigned, 'f' floating */
+    unsigned size; /* bytes */
+    char cls;      /* 'i' signed, 'u' unsigned, 'f' floating */
 } jiffi_typedef;
 
 enum {
-    JIFFI_FUNCTION = 1,   /* wrapper, flags, types, direct */
-    JIFFI_VARIABLE = 2,   /* address */
-    JIFFI_INTEGER = 3,    /* integer: #define, enumerator, static const int */
-    JIFFI_VALUE = 4,      /* value: any other constant */
+    JIFFI_FUNCTION = 1,     /* wrapper, flags, types, direct */
+    JIFFI_VARIABLE = 2,     /* address */
+    JIFFI_INTEGER = 3,      /* integer: #define, enumerator, static const int */
+    JIFFI_VALUE = 4,        /* value: any other constant */
     JIFFI_EXTERN_PYTHON = 5 /* extern_python, direct */
 };
 
@@ -124,7 +138,7 @@ typedef struct jiffi_extern_python {
 
 typedef struct jiffi_symbol {
     const char *name;
-    unsigned char kind;     /* JIFFI_FUNCTION... */
+    unsigned char kind; /* JIFFI_FUNCTION... */
     unsigned char reserved[3];
     int flags;              /* METH_O (one parameter), METH_FASTCALL (any number) or
                                METH_NOARGS (none; METH_FASTCALL is quicker) */
@@ -135,20 +149,20 @@ typedef struct jiffi_symbol {
                                the wrapper needs none */
     void (*direct)(void);   /* the C function, or a C function that calls the
                                macro; by this address C calls it */
-    void *(*address)(void);          /* VARIABLE */
+    void *(*address)(void); /* VARIABLE */
     /* INTEGER: 1 if it is below zero, else 0; *bits is the value modulo 2^64. */
     int (*integer)(unsigned long long *bits);
-    void (*value)(void *out);        /* VALUE: writes sizeof(type) bytes */
+    void (*value)(void *out); /* VALUE: writes sizeof(type) bytes */
     jiffi_extern_python *extern_python;
 } jiffi_symbol;
 
 struct jiffi_exports;
 
 typedef struct jiffi_module {
-    unsigned abi;            /* JIFFI_MODULE_ABI */
-    unsigned size;           /* sizeof(jiffi_module) as the module knows it */
-    const char *name;        /* "pkg.mod" */
-    const char *generator;   /* version of jiffi that wrote the file */
+    unsigned abi;          /* JIFFI_MODULE_ABI */
+    unsigned size;         /* sizeof(jiffi_module) as the module knows it */
+    const char *name;      /* "pkg.mod" */
+    const char *generator; /* version of jiffi that wrote the file */
     const struct jiffi_exports **exports; /* jiffi stores its table here */
     const jiffi_text *texts;
     const char *const *includes; /* names of modules; NULL-terminated */
@@ -157,13 +171,34 @@ typedef struct jiffi_module {
     const jiffi_typedef *typedefs;
     const jiffi_symbol *symbols;
     unsigned n_texts, n_records, n_lengths, n_typedefs, n_symbols;
-    unsigned gil;            /* jf_Gil of the FFI */
+    unsigned gil; /* jf_Gil of the FFI */
 } jiffi_module;
 
 /* --- what jiffi offers to wrappers ------------------------------------------ */
 
 /* Memory that lives until the end of the call; a list, NULL at first. */
 typedef struct jiffi_temps jiffi_temps;
+
+/* What wrappers look at in every call: a module has its own, filled by `tell` below
+ * when it was loaded. Until then, and where jiffi cannot tell, all is 0. */
+typedef struct jiffi_near {
+    unsigned size; /* sizeof(jiffi_near) as the module knows it */
+    /* Where things of this thread are, seen from the thread pointer: errno, the errno
+     * that Python code sees, and the thread state that is put aside while C runs
+     * without the GIL. Bytes. 0: not known, then there are only slow wrappers. */
+    ptrdiff_t error, saved_errno, put_aside;
+    /* The classes of cdata, all of which begin with a jiffi_cdata. */
+    PyTypeObject *cdata[3];
+    /* Python's int 0, if those from -5 to 256 stand in a row as PyLongObjects. */
+    char *zero;
+    PyObject *(*from_long)(long v); /* an int; if `zero` is known, none of those */
+    PyObject *(*from_double)(double v);
+} jiffi_near;
+
+typedef struct jiffi_cdata {
+    PyObject_HEAD void *ctype;
+    char *data; /* what a pointer points to; a struct's first byte */
+} jiffi_cdata;
 
 /* Every function with an `int` result gives 0, or -1 with an exception. `self` is
  * the wrapper's first argument, `i` the number of the parameter (0 the first),
@@ -209,6 +244,8 @@ typedef struct jiffi_exports {
      * bytes from one to the next. NULL: they do not. */
     char *zero;
     ptrdiff_t small_step;
+    /* Fills `here`, as far as the module knows it. `module` has been loaded. */
+    void (*tell)(const jiffi_module *module, jiffi_near *here);
 } jiffi_exports;
 
 #ifndef JIFFI_MODULE_ABI_ONLY
@@ -218,12 +255,20 @@ typedef struct jiffi_exports {
 /* A module need not use everything that follows. */
 #if defined(__GNUC__) || defined(__clang__)
 #define JIFFI_LOCAL static inline __attribute__((unused))
+#define JIFFI_INLINE static inline __attribute__((unused, always_inline))
 #define JIFFI_UNUSED __attribute__((unused))
 #define JIFFI_LIKELY(x) __builtin_expect(!!(x), 1)
+#ifdef Py_LIMITED_API /* most calls go there */
+#define JIFFI_COLD __attribute__((noinline))
+#else
+#define JIFFI_COLD __attribute__((cold, noinline))
+#endif
 #else
 #define JIFFI_LOCAL static inline
+#define JIFFI_INLINE static inline
 #define JIFFI_UNUSED
 #define JIFFI_LIKELY(x) (x)
+#define JIFFI_COLD
 #endif
 #ifdef __cplusplus
 #define JIFFI_CAST(type, x) reinterpret_cast<type>(x)
@@ -237,119 +282,155 @@ typedef struct jiffi_exports {
 
 /* What jiffi offers; jiffi_module.exports points here. */
 static const jiffi_exports *jiffi_api JIFFI_UNUSED;
+static jiffi_near jiffi_here JIFFI_UNUSED;
 
 /* A METH_FASTCALL wrapper as the symbol table has it. */
 typedef PyObject *(*jiffi_fast_wrapper)(PyObject *, PyObject *const *, Py_ssize_t);
 #define JIFFI_FAST(f) JIFFI_CAST(PyCFunction, JIFFI_CAST(void (*)(void), (f)))
 
-/* An int of few digits (30 bits), read without the C API where that can be done:
- * not with the limited API. */
+/* An int of one digit (30 bits), or of two if `two` and it is above zero, read without
+ * the C API where that can be done: not with the limited API. */
 #if defined(Py_LIMITED_API) || defined(PYPY_VERSION) || defined(GRAALVM_PYTHON)
-JIFFI_LOCAL int jiffi_small(PyObject *o, Py_ssize_t *v)
+JIFFI_INLINE int jiffi_digits(PyObject *o, int two, long long *v)
 {
     (void)o;
+    (void)two;
     (void)v;
     return 0;
 }
-#elif PY_VERSION_HEX >= 0x030c0000
-JIFFI_LOCAL int jiffi_small(PyObject *o, Py_ssize_t *v)
-{
-    const PyLongObject *l = JIFFI_CAST(const PyLongObject *, o);
-    if (!PyLong_CheckExact(o) || l->long_value.lv_tag >= 16)
-        return 0;
-    *v = (Py_ssize_t)(1 - (Py_ssize_t)(l->long_value.lv_tag & 3)) *
-         (Py_ssize_t)l->long_value.ob_digit[0];
-    return 1;
-}
+#else
+#if PY_VERSION_HEX >= 0x030c0000
+/* Sign in bits 0 and 1, a mark in bit 2 (3.14), then the count of digits. */
+#define JIFFI_TAG(l) ((l)->long_value.lv_tag & ~(uintptr_t)4)
+#define JIFFI_DIGIT(l, i) ((long long)(l)->long_value.ob_digit[i])
+enum { JIFFI_ZERO = 1, JIFFI_ONE = 8, JIFFI_MINUS_ONE = 10, JIFFI_TWO = 16 };
 #else
 #if PY_VERSION_HEX < 0x030b0000
 #include <longintrepr.h>
 #endif
-JIFFI_LOCAL int jiffi_small(PyObject *o, Py_ssize_t *v)
+#define JIFFI_TAG(l) Py_SIZE(l)
+#define JIFFI_DIGIT(l, i) ((long long)(l)->ob_digit[i])
+enum { JIFFI_ZERO = 0, JIFFI_ONE = 1, JIFFI_MINUS_ONE = -1, JIFFI_TWO = 2 };
+#endif
+JIFFI_INLINE int jiffi_digits(PyObject *o, int two, long long *v)
 {
-    Py_ssize_t n;
-    if (!PyLong_CheckExact(o))
+    const PyLongObject *l = JIFFI_CAST(const PyLongObject *, o);
+    if (!JIFFI_LIKELY(PyLong_CheckExact(o)))
         return 0;
-    n = Py_SIZE(o);
-    if (JIFFI_LIKELY(n == 1)) {
-        *v = (Py_ssize_t)JIFFI_CAST(PyLongObject *, o)->ob_digit[0];
-        return 1;
-    }
-    if (n < -1 || n > 1)
+    if (JIFFI_LIKELY(JIFFI_TAG(l) == JIFFI_ONE))
+        *v = JIFFI_DIGIT(l, 0);
+    else if (JIFFI_TAG(l) == JIFFI_ZERO)
+        *v = 0;
+    else if (JIFFI_TAG(l) == JIFFI_MINUS_ONE)
+        *v = -JIFFI_DIGIT(l, 0);
+    else if (two && JIFFI_TAG(l) == JIFFI_TWO)
+        *v = JIFFI_DIGIT(l, 0) | JIFFI_DIGIT(l, 1) << PyLong_SHIFT;
+    else
         return 0;
-    *v = n ? n * (Py_ssize_t)JIFFI_CAST(PyLongObject *, o)->ob_digit[0] : 0;
     return 1;
 }
 #endif
 
-/* An integer argument of `size` bytes (a constant: the compiler drops what does not
- * apply), as the bit pattern, sign-extended; 0, or -1 with an exception. */
-JIFFI_LOCAL int jiffi_get_int(PyObject *self, int i, PyObject *o, size_t size,
-                              int is_signed, unsigned long long *bits)
+/* Arguments of the plainest kinds. 1: that was one, and its value is stored; 0: it
+ * was not, without an exception. */
+
+/* An integer of `size` bytes (a constant: the compiler drops what does not apply), as
+ * the bit pattern, sign-extended. */
+JIFFI_INLINE int jiffi_plain_int(PyObject *o, size_t size, int is_signed,
+                                 unsigned long long *bits)
 {
-    Py_ssize_t v = 0;
-    if (JIFFI_LIKELY(jiffi_small(o, &v))) {
-        Py_ssize_t half = size < 4 ? (Py_ssize_t)1 << (8 * size - 1) : 0;
-        if (is_signed ? !half || (v >= -half && v < half)
-                      : v >= 0 && (!half || v < 2 * half)) {
-            *bits = (unsigned long long)v;
-            return 0;
-        }
-    }
-    return jiffi_api->to_int(self, i, o, (unsigned)size, is_signed, bits);
+    long long v, half = size < 4 ? 1LL << (8 * size - 1) : 0;
+    if (!jiffi_digits(o, size == 8, &v))
+        return 0;
+    *bits = (unsigned long long)v;
+    if (is_signed)
+        return !half || (v >= -half && v < half);
+    return v >= 0 && (!half || v < 2 * half);
 }
 
-/* A floating argument. */
-JIFFI_LOCAL int jiffi_get_double(PyObject *self, int i, PyObject *o, double *v)
+JIFFI_INLINE int jiffi_plain_double(PyObject *o, double *v)
 {
 #ifndef Py_LIMITED_API
     if (JIFFI_LIKELY(PyFloat_CheckExact(o))) {
         *v = PyFloat_AS_DOUBLE(o);
+        return 1;
+    }
+#else
+    (void)o;
+    (void)v;
+#endif
+    return 0;
+}
+
+JIFFI_INLINE int jiffi_plain_bool(PyObject *o, int *v)
+{
+    *v = o == Py_True;
+    return *v || o == Py_False;
+}
+
+/* A cdata of exactly this type, for what a pointer points to. */
+JIFFI_INLINE int jiffi_plain_cdata(PyObject *o, const void *type, void **p)
+{
+    PyTypeObject *c = Py_TYPE(o);
+    if (c != jiffi_here.cdata[0] && c != jiffi_here.cdata[1] &&
+        c != jiffi_here.cdata[2])
         return 0;
+    *p = JIFFI_CAST(jiffi_cdata *, o)->data;
+    return JIFFI_CAST(jiffi_cdata *, o)->ctype == type;
+}
+
+/* A struct or union, for its first byte. */
+JIFFI_INLINE int jiffi_plain_record(PyObject *o, const void *type, void **p)
+{
+    return jiffi_plain_cdata(o, type, p) && *p;
+}
+
+/* What points to bytes: those of a bytes object as they are. */
+JIFFI_INLINE int jiffi_plain_text(PyObject *o, const void *type, void **p)
+{
+#ifndef Py_LIMITED_API
+    if (JIFFI_LIKELY(PyBytes_CheckExact(o))) {
+        *p = PyBytes_AS_STRING(o);
+        return 1;
     }
 #endif
+    return jiffi_plain_cdata(o, type, p);
+}
+
+/* Arguments of any kind: 0, or -1 with an exception. */
+
+JIFFI_LOCAL int jiffi_get_int(PyObject *self, int i, PyObject *o, size_t size,
+                              int is_signed, unsigned long long *bits)
+{
+    if (JIFFI_LIKELY(jiffi_plain_int(o, size, is_signed, bits)))
+        return 0;
+    return jiffi_api->to_int(self, i, o, (unsigned)size, is_signed, bits);
+}
+
+JIFFI_LOCAL int jiffi_get_double(PyObject *self, int i, PyObject *o, double *v)
+{
+    if (JIFFI_LIKELY(jiffi_plain_double(o, v)))
+        return 0;
     return jiffi_api->to_double(self, i, o, v);
 }
 
-/* An argument that points to bytes: those of a bytes object as they are. */
 JIFFI_LOCAL int jiffi_get_text(PyObject *self, int i, PyObject *o, void *type,
                                void **p, jiffi_temps **temps)
 {
-#ifndef Py_LIMITED_API
-    if (PyBytes_CheckExact(o)) {
-        *p = PyBytes_AS_STRING(o);
+    if (jiffi_plain_text(o, type, p))
         return 0;
-    }
-#endif
     return jiffi_api->to_pointer(self, i, o, type, p, temps);
 }
 
-/* One of Python's small ints, or NULL. */
-JIFFI_LOCAL PyObject *jiffi_kept(long long v)
-{
-    PyObject *o = NULL;
-    if ((unsigned long long)v + 5 <= 261 && jiffi_api->zero) {
-        o = JIFFI_CAST(PyObject *,
-                       jiffi_api->zero + (ptrdiff_t)v * jiffi_api->small_step);
-        Py_INCREF(o);
-    }
-    return o;
-}
-/* Results: any signed, any unsigned integer type. */
+/* Results: new references. Any signed, any unsigned integer type. */
 JIFFI_LOCAL PyObject *jiffi_from_signed(long long v)
 {
-    PyObject *o = jiffi_kept(v);
-    if (o)
-        return o;
     if (sizeof(long) == sizeof v || (v >= -0x7fffffff && v <= 0x7fffffff))
         return jiffi_api->from_long((long)v);
     return PyLong_FromLongLong(v);
 }
 JIFFI_LOCAL PyObject *jiffi_from_unsigned(unsigned long long v)
 {
-    PyObject *o = v <= 256 ? jiffi_kept((long long)v) : NULL;
-    if (o)
-        return o;
     if (v <= 0x7fffffff)
         return jiffi_api->from_long((long)v);
     return PyLong_FromUnsignedLongLong(v);
@@ -357,7 +438,7 @@ JIFFI_LOCAL PyObject *jiffi_from_unsigned(unsigned long long v)
 
 /* Around the C function. */
 typedef struct jiffi_state {
-    int *error;      /* &errno of this thread, or NULL: through the table */
+    int *error; /* &errno of this thread, or NULL: through the table */
     void *thread;
 } jiffi_state;
 
@@ -431,6 +512,109 @@ JIFFI_LOCAL void jiffi_held(jiffi_state s)
         jiffi_api->hold_leave();
 }
 
+/* The rest is for wrappers that saw jiffi_here.saved_errno (with the GIL) or
+ * jiffi_here.put_aside (without it) not to be 0: then all of jiffi_here is known. */
+
+JIFFI_INLINE PyObject *jiffi_box_long(long v)
+{
+#ifndef Py_LIMITED_API
+    if ((unsigned long)v + 5 <= 261 && jiffi_here.zero) {
+        PyObject *o = JIFFI_CAST(
+            PyObject *, jiffi_here.zero + v * (ptrdiff_t)sizeof(PyLongObject));
+        Py_INCREF(o);
+        return o;
+    }
+#endif
+    return jiffi_here.from_long(v);
+}
+JIFFI_INLINE PyObject *jiffi_box_signed(long long v)
+{
+    if (sizeof(long) == sizeof v || (v >= -0x7fffffff && v <= 0x7fffffff))
+        return jiffi_box_long((long)v);
+    return PyLong_FromLongLong(v);
+}
+JIFFI_INLINE PyObject *jiffi_box_unsigned(unsigned long long v)
+{
+    if (v <= 0x7fffffff)
+        return jiffi_box_long((long)v);
+    return PyLong_FromUnsignedLongLong(v);
+}
+JIFFI_INLINE PyObject *jiffi_box_double(double v)
+{
+    return jiffi_here.from_double(v);
+}
+
+#if defined(__linux__) && defined(__x86_64__) && defined(__LP64__)
+#define JIFFI_THREAD_POINTER 1
+/* The int, and the pointer, that lie at `at` from the thread pointer. */
+JIFFI_INLINE int jiffi_int_at(ptrdiff_t at)
+{
+    int v;
+    __asm__ volatile("movl %%fs:(%1), %0" : "=r"(v) : "r"(at) : "memory");
+    return v;
+}
+JIFFI_INLINE void jiffi_put_int_at(ptrdiff_t at, int v)
+{
+    __asm__ volatile("movl %1, %%fs:(%0)" : : "r"(at), "r"(v) : "memory");
+}
+JIFFI_INLINE void jiffi_put_at(ptrdiff_t at, void *v)
+{
+    __asm__ volatile("movq %1, %%fs:(%0)" : : "r"(at), "r"(v) : "memory");
+}
+#else
+#if defined(__linux__) && defined(__aarch64__)
+#define JIFFI_THREAD_POINTER 1
+JIFFI_INLINE char *jiffi_thread(void)
+{
+    char *thread;
+    __asm__("mrs %0, tpidr_el0" : "=r"(thread));
+    return thread;
+}
+#else
+#define JIFFI_THREAD_POINTER 0
+JIFFI_INLINE char *jiffi_thread(void)
+{
+    return NULL;
+}
+#endif
+JIFFI_INLINE int jiffi_int_at(ptrdiff_t at)
+{
+    return *JIFFI_CAST(int *, jiffi_thread() + at);
+}
+JIFFI_INLINE void jiffi_put_int_at(ptrdiff_t at, int v)
+{
+    *JIFFI_CAST(int *, jiffi_thread() + at) = v;
+}
+JIFFI_INLINE void jiffi_put_at(ptrdiff_t at, void *v)
+{
+    *JIFFI_CAST(void **, jiffi_thread() + at) = v;
+}
+#endif
+
+/* With the GIL. */
+JIFFI_INLINE void jiffi_enter(void)
+{
+    jiffi_put_int_at(jiffi_here.error, jiffi_int_at(jiffi_here.saved_errno));
+}
+JIFFI_INLINE void jiffi_exit(void)
+{
+    jiffi_put_int_at(jiffi_here.saved_errno, jiffi_int_at(jiffi_here.error));
+}
+/* Without it: what the first returns is for the second. */
+JIFFI_INLINE PyThreadState *jiffi_leave_python(void)
+{
+    PyThreadState *thread = PyEval_SaveThread();
+    jiffi_put_at(jiffi_here.put_aside, thread);
+    jiffi_enter();
+    return thread;
+}
+JIFFI_INLINE void jiffi_enter_python(PyThreadState *thread)
+{
+    jiffi_exit();
+    jiffi_put_at(jiffi_here.put_aside, NULL);
+    PyEval_RestoreThread(thread);
+}
+
 /* The module's Py_mod_exec. `backend`: "jiffi._jiffi" or "_cffi_backend". */
 JIFFI_LOCAL int jiffi_exec(PyObject *module, const jiffi_module *m,
                            const char *backend)
@@ -441,8 +625,15 @@ JIFFI_LOCAL int jiffi_exec(PyObject *module, const jiffi_module *m,
         both = PyObject_CallMethod(jiffi, "_load_module", "OO", capsule, module);
     Py_XDECREF(capsule);
     Py_XDECREF(jiffi);
-    Py_XDECREF(both);
-    return both ? 0 : -1;
+    if (!both)
+        return -1;
+    Py_DECREF(both);
+    jiffi_here.size = sizeof jiffi_here;
+    if (jiffi_api->size >= offsetof(jiffi_exports, tell) + sizeof jiffi_api->tell)
+        jiffi_api->tell(m, &jiffi_here);
+    if (!JIFFI_THREAD_POINTER)
+        jiffi_here.saved_errno = jiffi_here.put_aside = 0;
+    return 0;
 }
 
 /* In a library that embeds Python: make the module `m` and let it be imported by

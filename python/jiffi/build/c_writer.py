@@ -131,6 +131,7 @@ _LEGEND = """\
 /* For every name x:
  *   jiffi_d_x  C calls the function (or macro) through this one
  *   jiffi_f_x  Python calls it through this one
+ *   jiffi_s_x  that one leaves unusual arguments to this one
  *   jiffi_t_x  ctypes for that: of the result, then of the parameters
  *   jiffi_p_x  what Python gives to an extern "Python" function
  *   jiffi_a_x, jiffi_i_x, jiffi_v_x  a variable's address, a constant's value

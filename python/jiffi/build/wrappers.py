@@ -3,7 +3,9 @@
 functions behind variables and constants.
 
 A wrapper unboxes its arguments with the helpers of module_abi.h, calls, boxes the
-result. It never takes the address of the user's name: that may be a macro.
+result. It never takes the address of the user's name: that may be a macro. Most
+functions have two: the one that Python calls takes arguments of the plainest kinds,
+and leaves all others, good or bad, to the second.
 """
 
 from .spelling import (PLAIN_SIGNED, PLAIN_UNSIGNED, declare, declare_pointer,
@@ -11,7 +13,7 @@ from .spelling import (PLAIN_SIGNED, PLAIN_UNSIGNED, declare, declare_pointer,
 
 # Names that wrappers use for themselves.
 _LOCALS = {"self", "args", "n", "bits", "number", "p", "temps", "state", "result",
-           "object", "unused", "arg", "value", "out", "cells"}
+           "object", "unused", "arg", "value", "out", "cells", "thread"}
 
 
 class Unsupported(Exception):
@@ -79,20 +81,47 @@ def _unbox(name, i, t, argument, on_error):
     return convert
 
 
-def _box(name, t, value="result"):
-    """An expression: a new reference to the Python object of a result."""
+def _plain(name, i, t, argument):
+    """(type of x<i>, condition, argument of the call): the condition is true, and x<i>
+    set, if the Python object `argument` is of the plainest kind. None: there is none.
+    """
+    c = spell(unqualified(t))
+    ctype = "jiffi_t_%s[%d]" % (name, i + 1)
+    if _integer_like(t):
+        return ("unsigned long long x%d", "jiffi_plain_int(%s, sizeof(%s), %s, &x%d)" % (
+            argument, c, _is_signed(t), i), "(%s)x%d" % (c, i))
+    if _double_like(t):
+        return ("double x%d", "jiffi_plain_double(%s, &x%d)" % (argument, i),
+                "(%s)x%d" % (c, i))
+    if t["kind"] == "bool":
+        return ("int x%d", "jiffi_plain_bool(%s, &x%d)" % (argument, i),
+                "(%s)x%d" % (c, i))
+    if t["kind"] in ("pointer", "fnptr"):
+        kind = "text" if _points_to_bytes(t) else "cdata"
+        return ("void *x%d", "jiffi_plain_%s(%s, %s, &x%d)" % (kind, argument, ctype, i),
+                "(%s)x%d" % (c, i))
+    if t["kind"] == "record":
+        return ("void *x%d", "jiffi_plain_record(%s, %s, &x%d)" % (argument, ctype, i),
+                "v%d" % i)
+    return None
+
+
+def _box(name, t, value="result", way="from"):
+    """An expression: a new reference to the Python object of a result. `way`: "box" where
+    everything is known that jiffi tells modules, else "from"."""
     kind = t["kind"]
     if kind == "bool":
         return "PyBool_FromLong(%s)" % value
     if _integer_like(t):
         signed = _is_signed(t)
-        as_signed = "jiffi_from_signed((long long)%s)" % value
-        as_unsigned = "jiffi_from_unsigned((unsigned long long)%s)" % value
+        as_signed = "jiffi_%s_signed((long long)%s)" % (way, value)
+        as_unsigned = "jiffi_%s_unsigned((unsigned long long)%s)" % (way, value)
         if signed in "01":
             return as_signed if signed == "1" else as_unsigned
         return "%s ? %s\n        : %s" % (signed, as_signed, as_unsigned)
     if _double_like(t):
-        return "PyFloat_FromDouble((double)%s)" % value
+        function = "jiffi_box_double" if way == "box" else "PyFloat_FromDouble"
+        return "%s((double)%s)" % (function, value)
     if kind in ("pointer", "fnptr"):
         return "jiffi_api->from_pointer(jiffi_t_%s[0], (void *)%s)" % (name, value)
     return "jiffi_api->from_value(jiffi_t_%s[0], &%s)" % (name, value)
@@ -119,13 +148,12 @@ def _direct(symbol):
             "}"]
 
 
-def _head(symbol, single):
+def _head(symbol, single, which="f"):
     """The wrapper's first line, and how it names argument i."""
-    name = symbol["name"]
+    name = "jiffi_%s_%s" % (which, symbol["name"])
     if single:
-        return "jiffi_f_%s(PyObject *self, PyObject *arg)" % name, "arg"
-    return ("jiffi_f_%s(PyObject *self, PyObject *const *args, Py_ssize_t n)" % name,
-            "args[%d]")
+        return name + "(PyObject *self, PyObject *arg)", "arg"
+    return name + "(PyObject *self, PyObject *const *args, Py_ssize_t n)", "args[%d]"
 
 
 def _locals(symbol):
@@ -144,27 +172,70 @@ def _has_pointers(symbol):
     return any(t["kind"] in ("pointer", "fnptr") for t in symbol["params"])
 
 
-def _call(symbol, gil):
+def _spoken(symbol):
+    """What a wrapper calls: a local variable hides a function of its name."""
+    name = symbol["name"]
+    hidden = name in _LOCALS or (name[:1] in ("x", "v") and name[1:].isdigit())
+    return "jiffi_d_" + name if hidden else name
+
+
+def _called(symbol, function, arguments):
+    """The call itself: a line."""
+    call = "%s(%s);" % (function, ", ".join(arguments))
+    if symbol["result"]["kind"] != "void":
+        call = "%s = %s" % (declare(unqualified(symbol["result"]), "result"), call)
+    return call
+
+
+def _give(symbol, way, give="return "):
+    """The boxing of the result."""
+    if symbol["result"]["kind"] == "void":
+        return ["Py_INCREF(Py_None);", give + "Py_None;"]
+    return [give + _box(symbol["name"], symbol["result"], way=way) + ";"]
+
+
+def _call(symbol, gil, function):
     """The call and the boxing of its result."""
-    name, result = symbol["name"], symbol["result"]
     enter, leave = (("jiffi_hold", "jiffi_held") if gil == "hold" else
                     ("jiffi_release", "jiffi_take"))
-    # A local variable hides a function of its name.
-    hidden = name in _LOCALS or (name[:1] == "x" and name[1:].isdigit())
-    call = "%s%s(%s)" % ("jiffi_d_" if hidden else "", name, ", ".join(
-        "x%d" % i for i in range(len(symbol["params"]))))
-    if result["kind"] != "void":
-        call = "%s = %s" % (declare(unqualified(result), "result"), call)
-    lines = ["jiffi_state state = %s();" % enter, call + ";", "%s(state);" % leave]
+    call = _called(symbol, function, ["x%d" % i for i in range(len(symbol["params"]))])
     give = "object = " if _has_pointers(symbol) else "return "
-    if result["kind"] == "void":
-        return lines + ["Py_INCREF(Py_None);", give + "Py_None;"]
-    return lines + [give + _box(name, result) + ";"]
+    return ["jiffi_state state = %s();" % enter, call, "%s(state);" % leave] + _give(
+        symbol, "from", give)
 
 
-def _wrapper(symbol, gil, single):
-    """`single`: METH_O; else METH_FASTCALL."""
+def _plain_wrapper(symbol, gil, single):
+    """The wrapper that Python calls, above the one that takes everything; None if
+    some argument has no plain kind."""
     head, argument = _head(symbol, single)
+    plain = [_plain(symbol["name"], i, t, argument if single else argument % i)
+             for i, t in enumerate(symbol["params"])]
+    if None in plain:
+        return None
+    hold = gil == "hold"
+    tests = [] if single else ["n == %d" % len(plain)]
+    tests += ["jiffi_here.%s" % ("saved_errno" if hold else "put_aside")]
+    tests += [condition for _, condition, _ in plain]
+    lines = [kind % i + ";" for i, (kind, _, _) in enumerate(plain)]
+    lines += ["if (!(%s))" % " &&\n          ".join(tests),
+              "    return jiffi_s_%s(self, %s);" % (
+                  symbol["name"], "arg" if single else "args, n")]
+    for i, t in enumerate(symbol["params"]):
+        if t["kind"] == "record":
+            lines += [declare(unqualified(t), "v%d" % i) + ";",
+                      "memcpy((void *)&v%d, x%d, sizeof v%d);" % (i, i, i)]
+    lines += ["jiffi_enter();" if hold else
+              "PyThreadState *thread = jiffi_leave_python();",
+              _called(symbol, _spoken(symbol), [given for _, _, given in plain]),
+              "jiffi_exit();" if hold else "jiffi_enter_python(thread);"]
+    lines += _give(symbol, "box")
+    return ["static PyObject *" + head, "{"] + ["    " + line for line in lines] + ["}"]
+
+
+def _wrapper(symbol, gil, single, second):
+    """The wrapper that takes everything. `single`: METH_O; else METH_FASTCALL.
+    `second`: it stands behind a plain one."""
+    head, argument = _head(symbol, single, "s" if second else "f")
     pointers = _has_pointers(symbol)
     count = len(symbol["params"])
     body = _locals(symbol)
@@ -177,7 +248,9 @@ def _wrapper(symbol, gil, single):
         body += _unbox(symbol["name"], i, t,
                        argument if single else argument % i,
                        "goto done" if pointers else "return NULL")
-    call = _call(symbol, gil)
+    # What the user wrote as a macro is not repeated.
+    call = _call(symbol, gil,
+                 "jiffi_d_" + symbol["name"] if second else _spoken(symbol))
     if pointers:
         # A block: C++ lets no goto jump over the initialisations.
         body += ["{"] + ["    " + line for line in call] + ["}"]
@@ -186,7 +259,8 @@ def _wrapper(symbol, gil, single):
                  "    return object;"]
     else:
         text = ["    " + line for line in body + call]
-    return ["static PyObject *" + head, "{"] + text + ["}"]
+    return ["static %sPyObject *" % ("JIFFI_COLD " if second else "") + head,
+            "{"] + text + ["}"]
 
 
 def _variadic_check(symbol):
@@ -227,7 +301,10 @@ def function(symbol, gil, uniform=False):
         types = "jiffi_t_%s" % name
         lines += ["static void *%s[%d];" % (types, len(params) + 1)]
     single = len(params) == 1 and not uniform
-    lines += _wrapper(symbol, gil, single)
+    plain = _plain_wrapper(symbol, gil, single)
+    lines += _wrapper(symbol, gil, single, plain is not None)
+    if plain:
+        lines += [""] + plain
     wrapper = "jiffi_f_%s" % name
     flags = "METH_O"
     if not single:
