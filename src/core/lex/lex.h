@@ -111,7 +111,7 @@ jf_Name *jf_names_fix(jf_Names *t, const char *text);
 void jf_names_reserve(jf_Names *t, size_t more);
 /* Find or add. NULL: memory is out. */
 jf_Name *jf_names_intern(jf_Names *t, const char *s, size_t n);
-/* Find; NULL: never seen. */
+/* Find; NULL: never seen, or the table is all zero yet. */
 jf_Name *jf_names_find(const jf_Names *t, const char *s, size_t n);
 /* Forget what was interned after `newest` was the newest (its arena memory is
  * the caller's to reset). */

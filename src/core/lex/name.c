@@ -149,6 +149,7 @@ static void names_grow(jf_Names *t, uint32_t n)
 void jf_names_reserve(jf_Names *t, size_t more)
 {
     uint32_t n = t->n_buckets;
+    JF_ASSERT(t->buckets);
     while (n / 2 < t->n + more && n < 1u << 20)
         n *= 2;
     if (n > t->n_buckets)
@@ -240,7 +241,7 @@ jf_Name *jf_names_intern(jf_Names *t, const char *s, size_t n)
 
 jf_Name *jf_names_find(const jf_Names *t, const char *s, size_t n)
 {
-    return names_get(t, s, n, name_hash(s, n));
+    return t->buckets ? names_get(t, s, n, name_hash(s, n)) : NULL;
 }
 
 void jf_names_rollback(jf_Names *t, jf_Name *newest)

@@ -487,6 +487,8 @@ static jf_Status run(Parser *p, const char *text, size_t n,
 {
     if (n > UINT32_MAX / 2)
         return jf_diag_set(p->diag, JF_UNSUPPORTED, "a text of more than 2 GB");
+    if (!jf_scope_ready(p->scope))
+        return jf_diag_set(p->diag, JF_NOMEM, "out of memory");
     p->text_size = n;
     if (p->in_place && !memchr(text, '\\', n)) {
         p->text = text;
@@ -531,6 +533,8 @@ jf_Status jf_cdef(jf_Scope *s, const char *text, size_t n,
     p.in_place = o->terminated;
     /* of typical headers, to size the tables */
     enum { BYTES_PER_NAME = 48, BYTES_PER_TYPE = 64 };
+    if (!jf_scope_ready(s))
+        return jf_diag_set(d, JF_NOMEM, "out of memory");
     jf_names_reserve(&s->names, n / BYTES_PER_NAME);
     jf_universe_reserve(p.u, n / BYTES_PER_TYPE);
     const jf_Oracle *before = s->group->oracle;

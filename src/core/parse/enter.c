@@ -146,6 +146,7 @@ jf_Status jf_scope_include(jf_Scope *s, jf_Scope *other, jf_Diag *d)
         return st;
     uint32_t syms = s->n_syms, tags = s->n_tags;
     bool ok =
+        jf_scope_ready(s) &&
         reserve(&s->syms, s->n_syms, &s->cap_syms, other->n_syms,
                 sizeof *s->syms) &&
         reserve(&s->tags, s->n_tags, &s->cap_tags, other->n_tags, sizeof *s->tags);
@@ -170,7 +171,9 @@ jf_Status jf_scope_include(jf_Scope *s, jf_Scope *other, jf_Diag *d)
 
 jf_Status jf_scope_define(jf_Scope *s, const jf_Symbol *from, jf_Diag *d)
 {
-    jf_Name *n = jf_names_intern(&s->names, from->name, strlen(from->name));
+    jf_Name *n = jf_scope_ready(s)
+                     ? jf_names_intern(&s->names, from->name, strlen(from->name))
+                     : NULL;
     if (!n)
         return jf_diag_set(d, JF_NOMEM, "out of memory");
     if (n->symbol && jf_scope_agrees(n->symbol, from))
@@ -195,7 +198,7 @@ jf_Status jf_scope_define(jf_Scope *s, const jf_Symbol *from, jf_Diag *d)
 
 jf_Type *jf_scope_make_tag(jf_Scope *s, jf_Kind kind, const char *tag, size_t n)
 {
-    jf_Name *word = jf_names_intern(&s->names, tag, n);
+    jf_Name *word = jf_scope_ready(s) ? jf_names_intern(&s->names, tag, n) : NULL;
     jf_Name *name = word ? jf_scope_tag_in(&s->names, word, kind, true) : NULL;
     if (!name)
         return NULL;

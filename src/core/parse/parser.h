@@ -34,7 +34,8 @@ typedef struct Sym {
 
 struct jf_Scope {
     jf_Group *group;   /* one reference, owned */
-    jf_Names names;    /* live in the group's arena: members are named by them */
+    jf_Names names;    /* live in the group's arena: members are named by them;
+                          empty before the first text: jf_scope_ready() */
     jf_Arena arena;    /* symbols and their texts */
     Sym **syms;        /* in order of declaration; owned array */
     uint32_t n_syms, cap_syms;
@@ -368,6 +369,9 @@ const char *jf_scope_kind_word(const jf_Symbol *s);
 /* Does a second declaration say the same as the first (C11 6.7p3, p4)? */
 bool jf_scope_agrees(const jf_Symbol *a, const jf_Symbol *b);
 void jf_scope_drop_symbol(jf_Scope *s, Sym *sym);
+/* Fill the table of names, before anything is added; false: memory is out. Scopes
+ * of modules that a compiler made often need none: 26 KB each. */
+bool jf_scope_ready(jf_Scope *s);
 /* The name whose meaning the tag `n` of this kind is. NULL: memory is out, or
  * without `make`, that there is none. */
 jf_Name *jf_scope_tag_in(jf_Names *names, jf_Name *n, jf_Kind kind, bool make);

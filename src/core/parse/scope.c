@@ -20,13 +20,17 @@ jf_Scope *jf_scope_new(jf_Universe *u)
         jf_free(s);
         return NULL;
     }
-    if (!jf_names_init(&s->names, &s->group->arena, jf_parse_builtin_count())) {
-        jf_group_unref(s->group);
-        jf_free(s);
-        return NULL;
-    }
-    jf_parse_builtin_names(&s->names);
     return s;
+}
+
+bool jf_scope_ready(jf_Scope *s)
+{
+    if (s->names.buckets)
+        return true;
+    if (!jf_names_init(&s->names, &s->group->arena, jf_parse_builtin_count()))
+        return false;
+    jf_parse_builtin_names(&s->names);
+    return true;
 }
 
 void jf_scope_drop_symbol(jf_Scope *s, Sym *sym)

@@ -9,16 +9,16 @@ the module it leaves in sys.modules is the extension.
 import sys
 
 
-class _FindJiffi:
+def _find_jiffi(name, path=None, target=None):
     """Last on sys.meta_path: `import jiffi` works, from the package this directory
     belongs to, even where only this directory is on the path."""
+    if name != "jiffi":
+        return None
+    from importlib.util import spec_from_file_location
+    return spec_from_file_location(name, _package() + "/__init__.py")
 
-    @staticmethod
-    def find_spec(name, path=None, target=None):
-        if name != "jiffi":
-            return None
-        from importlib.util import spec_from_file_location
-        return spec_from_file_location(name, _package() + "/__init__.py")
+
+_find_jiffi.find_spec = _find_jiffi  # a class would be slower to make
 
 
 def _here():
@@ -31,17 +31,15 @@ def _package():
     return dirname(dirname(_here()))
 
 
-def _extension_file():
+def _extension_file(package):
     """The shared object: beside the package this directory belongs to, or where
     `import jiffi` finds it (editable installations)."""
-    from os import listdir
-    from os.path import join
+    from os.path import exists
     from _frozen_importlib_external import EXTENSION_SUFFIXES
-    package = _package()
-    names = set(listdir(package))
     for suffix in EXTENSION_SUFFIXES:
-        if "_jiffi" + suffix in names:
-            return join(package, "_jiffi" + suffix)
+        file = package + "/_jiffi" + suffix
+        if exists(file):
+            return file
     try:
         from jiffi import _jiffi
     except ImportError as e:
@@ -53,7 +51,7 @@ def _extension_file():
 def _load():
     from _frozen_importlib import ModuleSpec, module_from_spec
     from _frozen_importlib_external import ExtensionFileLoader
-    origin = _extension_file()
+    origin = _extension_file(_package())
     loader = ExtensionFileLoader("_cffi_backend", origin)
     spec = ModuleSpec("_cffi_backend", loader, origin=origin)
     spec._set_fileattr = True
@@ -63,7 +61,7 @@ def _load():
     # In place before it runs: what it imports may import it.
     sys.modules["_cffi_backend"] = module
     loader.exec_module(module)
-    sys.meta_path.append(_FindJiffi)
+    sys.meta_path.append(_find_jiffi)
 
 
 _load()
