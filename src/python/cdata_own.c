@@ -45,6 +45,7 @@ static PyObject *light_view(CTypeObject *ct, char *data, PyObject *owner)
         x->base.ctype = ct;
         x->base.data = data;
         x->base.length = 0;
+        x->readonly = 0;
     } else {
         x = ext_alloc(ct, data, EXT_VIEW);
         if (!x)
@@ -348,7 +349,9 @@ static void destroy_now(CDataExt *x)
 static void ext_finalize(PyObject *self)
 {
     CDataExt *x = (CDataExt *)self;
-    if (x->ext == EXT_GC || x->ext == EXT_ALLOC)
+    /* Who looks at the memory goes with us, but perhaps after us: then jpy_ext_dealloc
+     * does it. */
+    if ((x->ext == EXT_GC || x->ext == EXT_ALLOC) && !x->exports)
         destroy_now(x);
 }
 
@@ -399,7 +402,7 @@ static int ext_clear(PyObject *self)
         Py_CLEAR(x->owner);
     if (x->ext == EXT_CALLBACK)
         Py_CLEAR(x->extra); /* only told of by repr() */
-    if (x->view)
+    if (x->view && !x->exports)
         PyBuffer_Release(x->view);
     return 0;
 }
@@ -425,6 +428,11 @@ PyObject *jpy_release(CDataObject *cd)
     CDataExt *x = as_ext((PyObject *)cd);
     if (!can_release(cd))
         return NULL;
+    if (x && x->exports)
+        return PyErr_Format(PyExc_BufferError,
+                            "cannot release cdata '%s': %u buffers, arrays or "
+                            "pinned arguments look at its memory",
+                            jpy_cname(cd->ctype), (unsigned)x->exports);
     if (x && x->ext == EXT_BUFFER)
         PyBuffer_Release(x->view);
     else if (x)

@@ -7,14 +7,18 @@
  * function pointers. Its subclasses give tp_call anew, because since 3.12 who
  * inherits it inherits that as well.
  */
-#include "python/cdata.h"
+#include "python/export.h"
 
 PyObject *jpy_cdata_call(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     return jpy_call_cdata((CDataObject *)self, args, kwargs);
 }
 
+/* The first two are not for cffi's flavour: see exporting(). */
 static PyMethodDef cdata_methods[] = {
+    {"__dlpack__", (PyCFunction)(void (*)(void))jpy_cdata_dlpack,
+     METH_VARARGS | METH_KEYWORDS, NULL},
+    {"__dlpack_device__", jpy_dlpack_device, METH_NOARGS, NULL},
     {"__dir__", jpy_cdata_dir, METH_NOARGS, NULL},
     {"__complex__", jpy_cdata_complex, METH_NOARGS, NULL},
     {"__enter__", jpy_cdata_enter, METH_NOARGS, NULL},
@@ -49,6 +53,8 @@ static PyType_Slot cdata_slots[] = {
     {Py_mp_length, jpy_cdata_len},
     {Py_mp_subscript, jpy_cdata_subscript},
     {Py_mp_ass_subscript, jpy_cdata_ass_subscript},
+    {Py_bf_getbuffer, jpy_cdata_getbuffer},
+    {Py_bf_releasebuffer, jpy_cdata_releasebuffer},
     {Py_tp_doc, "A value or an address in C. Check with isinstance(x, ffi.CData):\n"
                 "some are of a subclass."},
     {0, NULL},
@@ -76,9 +82,27 @@ static PyType_Spec own_spec = {
     .slots = own_slots,
 };
 
+/* CData. cffi's shows its memory to nobody: what takes buffers must refuse it. */
+static PyTypeObject *exporting(State *st, PyObject *module)
+{
+    PyType_Slot slots[JF_COUNT(cdata_slots)], *s = slots;
+    PyType_Spec spec = cdata_spec;
+    for (size_t i = 0; i < JF_COUNT(cdata_slots); i++) {
+        int slot = cdata_slots[i].slot;
+        if (st->cffi && (slot == Py_bf_getbuffer || slot == Py_bf_releasebuffer))
+            continue;
+        *s = cdata_slots[i];
+        if (st->cffi && slot == Py_tp_methods)
+            s->pfunc = cdata_methods + 2;
+        s++;
+    }
+    spec.slots = slots;
+    return jpy_type(st, module, &spec, NULL);
+}
+
 int jpy_init_cdata(State *st, PyObject *module)
 {
-    st->cdata_type = jpy_type(st, module, &cdata_spec, NULL);
+    st->cdata_type = exporting(st, module);
     if (!st->cdata_type)
         return -1;
     jpy_type_no_new(st->cdata_type);

@@ -330,6 +330,7 @@ static int ctype_traverse(CTypeObject *ct, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(ct));
     Py_VISIT(ct->cache);
+    Py_VISIT(ct->dtype);
     Py_VISIT(ct->item);
     if (ct->fields && jf_is_record(ct->type))
         for (uint32_t i = 0; i < ct->fields->n; i++)
@@ -342,6 +343,7 @@ static int ctype_traverse(CTypeObject *ct, visitproc visit, void *arg)
 static int ctype_clear(CTypeObject *ct)
 {
     Py_CLEAR(ct->cache);
+    Py_CLEAR(ct->dtype);
     if (ct->fields && jf_is_record(ct->type))
         for (uint32_t i = 0; i < ct->fields->n; i++)
             Py_CLEAR(ct->fields->items[i].ctype);
@@ -367,6 +369,7 @@ static void ctype_dealloc(CTypeObject *ct)
     ctype_clear(ct);
     jpy_fields_free(fields);
     Py_CLEAR(ct->name);
+    PyMem_Free(ct->format);
     State *st = ct->st;
     jf_type_unref(st->universe, ct->type);
     PyObject_GC_Del(ct);

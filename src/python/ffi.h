@@ -109,6 +109,9 @@ PyObject *jpy_ffi__declared(PyObject *self, PyObject *unused);
 FFI_FAST(string);
 FFI_FAST(unpack);
 
+/* dlpack_out.c */
+FFI_FAST(to_dlpack);
+
 /* ffi_object.c: the life of every class of FFIs */
 PyObject *jpy_ffi_make(PyTypeObject *type, PyObject *args, PyObject *kwargs);
 int jpy_ffi_traverse(PyObject *self, visitproc visit, void *arg);

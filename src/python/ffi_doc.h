@@ -216,6 +216,17 @@
 "length is not checked against the memory. Raises ValueError if it is\n" \
 "negative, RuntimeError for NULL."
 
+#define DOC_to_dlpack \
+"to_dlpack($self, buffer, max_version=None)\n--\n\n" \
+"Numbers in memory as a DLPack capsule, without a copy: of a cdata, a\n" \
+"view or any other object with a buffer. The capsule keeps it alive.\n" \
+"\n" \
+"max_version is the newest DLPack the consumer knows, as a tuple: (1, 0)\n" \
+"and newer get a versioned capsule, which can say that memory is\n" \
+"read-only. Arrays of numbers have __dlpack__ as well: give those to\n" \
+"np.from_dlpack() or torch.from_dlpack() as they are. Raises BufferError\n" \
+"for items DLPack has no type for."
+
 #define DOC_buffer \
 "buffer(cdata, size=-1)\n--\n\n" \
 "The bytes behind a cdata pointer or array, to read and write.\n" \

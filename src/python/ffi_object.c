@@ -203,6 +203,7 @@ static PyMethodDef ffi_methods[] = {
     ONE(set_unicode),
     ONE(sizeof),
     FAST(string),
+    FAST(to_dlpack),
     ONE(typeof),
     FAST(unpack),
     PLAIN(verify),

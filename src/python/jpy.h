@@ -136,6 +136,9 @@ typedef struct CTypeObject {
     Py_ssize_t length;   /* ARRAY, VECTOR: items; -1 for an open array */
     FieldTable *fields;  /* records: owned; PTR to record: item's; NULL until
                             first needed: jpy_fields() */
+    char *format;        /* PEP 3118, of what has more than a letter: jpy_format();
+                            owned (PyMem), until the end; NULL until then */
+    PyObject *dtype;     /* NumPy's, of records: jpy_dtype(); owned; NULL till then */
     uint8_t code;        /* Code of a value of this type */
     uint8_t item_code;   /* PTR, ARRAY, VECTOR: Code of an item */
     uint8_t is_data_ptr; /* PTR to anything but a function */
@@ -290,7 +293,8 @@ typedef struct CDataExt {
     PyObject *owner;     /* owned or NULL */
     PyObject *extra;     /* owned or NULL */
     uint8_t ext;         /* ExtKind */
-    uint8_t released;
+    uint8_t readonly;    /* EXT_VIEW: declared const (variables of libraries) */
+    uint32_t exports;    /* who looks at the memory: jpy_pin() in export.h */
     Py_buffer *view;     /* EXT_BUFFER: owned */
 } CDataExt;
 
