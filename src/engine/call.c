@@ -109,6 +109,12 @@ jf_Status jf_call_new(jf_Universe *u, jf_Type *fn, jf_Type *const *extra,
     return st;
 }
 
+jf_Call *engine_call_ref(jf_Call *c)
+{
+    atomic_fetch_add_explicit(&c->refs, 1, memory_order_relaxed);
+    return c;
+}
+
 const jf_Plan *jf_call_plan(const jf_Call *c)
 {
     return c->plan;

@@ -89,11 +89,15 @@ void jf_callback_free(jf_Callback *cb);
  * Without machine code, or for what code cannot do, a callback runs it. */
 typedef struct jf_Fused jf_Fused;
 
-/* `fn` is the FUNC type that p->plan is the plan of; it and the plans of p's calls
- * must outlive the result; `p` is copied. `name` as in jf_compile. */
+/* `fn` is the FUNC type that p->plan is the plan of; it must outlive the result.
+ * `p` is checked and copied, with a reference to each call's `via` (which must not
+ * be NULL). `name` as in jf_compile. `code` false: carried out by the interpreter
+ * even where machine code could be made, for tests. */
 jf_Status jf_fused_new(jf_Universe *u, jf_Type *fn, const jf_Program *p,
-                       const char *name, jf_Fused **fused, jf_Diag *d);
+                       const char *name, bool code, jf_Fused **fused, jf_Diag *d);
 void *jf_fused_address(const jf_Fused *f);
+/* NULL: it is machine code. Otherwise why not: a sentence that lives as long. */
+const char *jf_fused_why_not(const jf_Fused *f);
 const jf_Program *jf_fused_program(const jf_Fused *f);
 void jf_fused_free(jf_Fused *f); /* nobody may be running it; NULL is fine */
 

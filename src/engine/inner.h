@@ -17,6 +17,9 @@ typedef enum Mode {
 
 Mode engine_mode(void);
 
+/* One more owner; returns `c`. */
+jf_Call *engine_call_ref(jf_Call *c);
+
 /* The frame of a callback: reads registers, calls the handler, fills results. */
 void engine_dispatch(void *callback, jf_Regs *regs);
 /* The same once the arguments are in slots. */
