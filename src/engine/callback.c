@@ -152,7 +152,7 @@ static jf_Status entry_make(int kind, jf_Diag *d)
     jf_Status st = jf_host_encoder()->entry(
         direct ? dispatch_direct : engine_dispatch, x87, &bytes, d);
     if (st == JF_OK)
-        st = jf_exec_add(bytes.p, bytes.n, 0, name, &entries[kind], d);
+        st = jf_exec_add(bytes.p, bytes.n, 16, 0, name, &entries[kind], d);
     jf_buf_free(&bytes);
     return st;
 }

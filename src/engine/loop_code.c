@@ -33,6 +33,8 @@ typedef struct Writer {
     const uint64_t *sizes; /* by operand: bytes of an item; 0: not known */
     Home *at;              /* by operand: address of the current item */
     Home left;             /* items to come */
+    int32_t fn_cell;       /* address of the function: a call through memory is
+                              short, and short loops fit into one cache line */
     int32_t n_cell;        /* with `stop`: how many there were */
     int32_t step_cell;     /* the steps, 8 bytes each */
     int32_t temp;          /* memory for results nobody wants, or for copies */
@@ -249,29 +251,23 @@ static void advance(Writer *w, int o, Body body)
     if (w->at[o].in_reg && body == PACKED) {
         jf_arith(w->r, JF_OP_ADD, w->at[o].reg, JF_NOREG, size);
     } else if (w->at[o].in_reg) {
-        jf_load(w->r, JF_T0, JF_FRAME, step, 8, false);
-        jf_arith(w->r, JF_OP_ADD, w->at[o].reg, JF_T0, 0);
+        jf_addm(w->r, w->at[o].reg, JF_FRAME, step);
+    } else if (body == PACKED) {
+        jf_addto(w->r, JF_FRAME, w->at[o].cell, JF_NOREG, size);
     } else {
-        jf_load(w->r, JF_T0, JF_FRAME, w->at[o].cell, 8, false);
-        if (body == PACKED) {
-            jf_arith(w->r, JF_OP_ADD, JF_T0, JF_NOREG, size);
-        } else {
-            jf_load(w->r, JF_T1, JF_FRAME, step, 8, false);
-            jf_arith(w->r, JF_OP_ADD, JF_T0, JF_T1, 0);
-        }
-        jf_store(w->r, JF_FRAME, w->at[o].cell, JF_T0, 8);
+        jf_load(w->r, JF_T0, JF_FRAME, step, 8, false);
+        jf_addto(w->r, JF_FRAME, w->at[o].cell, JF_T0, 0);
     }
 }
 
 static void count_down(Writer *w, uint32_t top)
 {
-    jf_Reg reg = w->left.in_reg ? w->left.reg : JF_T0;
-    if (!w->left.in_reg)
-        jf_load(w->r, JF_T0, JF_FRAME, w->left.cell, 8, false);
-    jf_arith(w->r, JF_OP_SUB, reg, JF_NOREG, 1);
-    if (!w->left.in_reg)
-        jf_store(w->r, JF_FRAME, w->left.cell, JF_T0, 8);
-    jf_branch(w->r, reg, JF_NE, JF_NOREG, 0, top);
+    if (!w->left.in_reg) {
+        jf_countm(w->r, JF_FRAME, w->left.cell, top);
+        return;
+    }
+    jf_arith(w->r, JF_OP_SUB, w->left.reg, JF_NOREG, 1);
+    jf_branch(w->r, w->left.reg, JF_NE, JF_NOREG, 0, top);
 }
 
 /* Addresses out of the list at R0 into their homes; R0's own comes last. */
@@ -295,12 +291,12 @@ static void write_body(Writer *w, Body body)
         }
     }
     load_addresses(w);
-    jf_label(w->r, top);
+    jf_label_top(w->r, top);
     place_arguments(w);
     if (w->plan->sret != JF_SRET_NONE)
         place_result(w, body);
-    jf_recipe_put(w->r, JF_INS(.op = JF_OP_FOREIGN, .b = JF_NOREG,
-                               .imm = (uintptr_t)w->l->address));
+    jf_recipe_put(w->r,
+                  JF_INS(.op = JF_OP_FOREIGN, .b = JF_FRAME, .off = w->fn_cell));
     take_result(w, body);
     for (int o = 0; o < w->l->n_operands; o++)
         advance(w, o, body);
@@ -359,6 +355,7 @@ static void choose_homes(Writer *w)
     for (int o = 0; o < n; o++)
         w->at[o] = o < N_KEPT ? in_reg((jf_Reg)(JF_R0 + o)) : in_cell(r);
     w->left = n < N_KEPT ? in_reg(JF_R3) : in_cell(r);
+    w->fn_cell = jf_recipe_frame(r, 8, 8);
     w->n_cell = w->l->stop ? jf_recipe_frame(r, 8, 8) : 0;
     w->step_cell = n ? jf_recipe_frame(r, 8u * (uint32_t)n, 8) : 0;
     uint32_t align = w->plan->result.align;
@@ -378,6 +375,8 @@ static void write_start(Writer *w)
         jf_store(w->r, JF_FRAME, w->left.cell, n, 8);
     if (w->l->stop)
         jf_store(w->r, JF_FRAME, w->n_cell, n, 8);
+    jf_const(w->r, JF_T1, (uintptr_t)w->l->address);
+    jf_store(w->r, JF_FRAME, w->fn_cell, JF_T1, 8);
 }
 
 static void write_loop(Writer *w)

@@ -37,17 +37,17 @@ const char *jf_exec_why_not(void);
 
 /* A block of sealed code. */
 typedef struct jf_Block {
-    void *entry;   /* first byte, 16-byte aligned */
+    void *entry;   /* first byte, aligned as was asked */
     size_t size;   /* bytes */
 } jf_Block;
 
-/* Copy `n` bytes of position-independent code into the pool, seal them, and
- * register them for unwinding and debuggers under `name` (copied). Every block
+/* Copy `n` bytes of position-independent code into the pool, at a multiple of
+ * `align` (a power of two, 16 to a page), seal them, and register them for unwinding and debuggers under `name` (copied). Every block
  * keeps an rbp chain (x29 on AArch64) with its first `saved` callee-saved
  * registers right below the frame register: blocks of equal `saved` share
  * regions, so that one unwind record describes all blocks of a region. */
-jf_Status jf_exec_add(const void *code, size_t n, uint32_t saved, const char *name,
-                      jf_Block **block, jf_Diag *d);
+jf_Status jf_exec_add(const void *code, size_t n, uint32_t align, uint32_t saved,
+                      const char *name, jf_Block **block, jf_Diag *d);
 /* Nobody may be running it. Its bytes become traps, or another block, when the
  * page they are in is written next. NULL is fine. */
 void jf_exec_drop(jf_Block *block);

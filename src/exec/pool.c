@@ -240,8 +240,9 @@ static void units_mark(Region *r, uint32_t first, uint32_t n, bool taken)
     }
 }
 
-/* First run of `n` free units; false: none. */
-static bool units_find(const Region *r, uint32_t n, uint32_t *first)
+/* First run of `n` free units that begins at a multiple of `align` units; false:
+ * none. */
+static bool units_find(const Region *r, uint32_t n, uint32_t align, uint32_t *first)
 {
     if (r->free_units < n)
         return false;
@@ -250,7 +251,7 @@ static bool units_find(const Region *r, uint32_t n, uint32_t *first)
         if (u % 64 == 0 && r->taken[u / 64] == UINT64_MAX) {
             run = 0;
             u += 63;
-        } else if (unit_taken(r, u)) {
+        } else if (unit_taken(r, u) || (run == 0 && u % align)) {
             run = 0;
         } else if (++run == n) {
             *first = u + 1 - n;
@@ -285,12 +286,13 @@ static void page_remove(Region *r, Block *b)
 /* --- blocks ---------------------------------------------------------------------- */
 
 /* Under the lock. Returns 0, an error number, or -1 when memory is out. */
-static int add_locked(const void *code, size_t n, uint32_t saved, Block *b)
+static int add_locked(const void *code, size_t n, uint32_t align, uint32_t saved,
+                      Block *b)
 {
     uint32_t units = (uint32_t)((n + EXEC_UNIT - 1) / EXEC_UNIT), first = 0;
     int e = 0;
     Region *r = pool.regions[saved];
-    while (r && !units_find(r, units, &first))
+    while (r && !units_find(r, units, align / EXEC_UNIT, &first))
         r = r->next;
     if (!r) {
         r = region_new((size_t)units * EXEC_UNIT, saved, &e);
@@ -314,10 +316,11 @@ static int add_locked(const void *code, size_t n, uint32_t saved, Block *b)
     return 0;
 }
 
-jf_Status jf_exec_add(const void *code, size_t n, uint32_t saved, const char *name,
-                      jf_Block **block, jf_Diag *d)
+jf_Status jf_exec_add(const void *code, size_t n, uint32_t align, uint32_t saved,
+                      const char *name, jf_Block **block, jf_Diag *d)
 {
     JF_ASSERT(n > 0 && saved < EXEC_CLASSES);
+    JF_ASSERT(align && align % EXEC_UNIT == 0 && jf_is_pow2(align));
     if (!jf_exec_enabled())
         return jf_diag_set(d, JF_UNSUPPORTED, "no machine code here: %s",
                            jf_exec_why_not());
@@ -329,7 +332,7 @@ jf_Status jf_exec_add(const void *code, size_t n, uint32_t saved, const char *na
         return jf_diag_set(d, JF_NOMEM, "out of memory");
     memcpy(b->name, name, length + 1);
     exec_lock();
-    int e = add_locked(code, n, saved, b);
+    int e = add_locked(code, n, align, saved, b);
     exec_unlock();
     if (e) {
         jf_free(b);

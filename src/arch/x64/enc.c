@@ -193,9 +193,14 @@ void x64_alu_mem(jf_Buf *b, X64Alu op, int d, X64Mem m)
     op_rm(b, W64, (unsigned)op << 3 | 3, d, m);
 }
 
+void x64_alu_to_mem(jf_Buf *b, X64Alu op, X64Mem m, int s)
+{
+    op_rm(b, W64, (unsigned)op << 3 | 1, s, m);
+}
+
 void x64_cmp_mem(jf_Buf *b, X64Mem m, int s)
 {
-    op_rm(b, W64, (unsigned)X_CMP << 3 | 1, s, m);
+    x64_alu_to_mem(b, X_CMP, m, s);
 }
 
 void x64_alu_mem_imm(jf_Buf *b, X64Alu op, X64Mem m, int32_t imm)
@@ -260,6 +265,11 @@ void x64_call(jf_Buf *b, int r)
     op_rr(b, 0, 0xff, 2, r);
 }
 
+void x64_call_mem(jf_Buf *b, X64Mem m)
+{
+    op_rm(b, 0, 0xff, 2, m);
+}
+
 void x64_jmp_reg(jf_Buf *b, int r)
 {
     op_rr(b, 0, 0xff, 4, r);
@@ -285,6 +295,24 @@ void x64_rep_movsb(jf_Buf *b)
 {
     byte(b, 0xf3);
     byte(b, 0xa4);
+}
+
+/* SDM volume 2B, NOP, table 4-12. */
+void x64_nop(jf_Buf *b, int bytes)
+{
+    static const unsigned char forms[9][9] = {
+        {0x90},
+        {0x66, 0x90},
+        {0x0f, 0x1f, 0x00},
+        {0x0f, 0x1f, 0x40},
+        {0x0f, 0x1f, 0x44},
+        {0x66, 0x0f, 0x1f, 0x44},
+        {0x0f, 0x1f, 0x80},
+        {0x0f, 0x1f, 0x84},
+        {0x66, 0x0f, 0x1f, 0x84},
+    };
+    JF_ASSERT(bytes >= 1 && bytes <= 9);
+    jf_buf_put(b, forms[bytes - 1], (size_t)bytes);
 }
 
 size_t x64_jmp(jf_Buf *b, bool is_short)

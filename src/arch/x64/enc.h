@@ -64,6 +64,7 @@ void x64_lea(jf_Buf *b, int d, X64Mem m); /* base not X_FS */
 void x64_alu(jf_Buf *b, X64Alu op, int d, int s);
 void x64_alu_imm(jf_Buf *b, X64Alu op, int d, int32_t imm);
 void x64_alu_mem(jf_Buf *b, X64Alu op, int d, X64Mem m);
+void x64_alu_to_mem(jf_Buf *b, X64Alu op, X64Mem m, int s); /* [m] = [m] op s */
 void x64_cmp_mem(jf_Buf *b, X64Mem m, int s);            /* [m] against s */
 void x64_alu_mem_imm(jf_Buf *b, X64Alu op, X64Mem m, int32_t imm);
 void x64_test(jf_Buf *b, int d, int s);
@@ -75,10 +76,12 @@ void x64_pop(jf_Buf *b, int r);
 void x64_ret(jf_Buf *b);
 void x64_leave(jf_Buf *b);
 void x64_call(jf_Buf *b, int r);
+void x64_call_mem(jf_Buf *b, X64Mem m);
 void x64_jmp_reg(jf_Buf *b, int r);
 void x64_jmp_mem_rip(jf_Buf *b, int32_t disp);          /* jmp [rip + disp] */
 void x64_load_rip(jf_Buf *b, int d, int32_t disp);      /* mov d, [rip + disp] */
 void x64_rep_movsb(jf_Buf *b);
+void x64_nop(jf_Buf *b, int bytes); /* 1 to 9 in one instruction */
 
 /* Jumps with room for the distance; the return value is the place of the
  * distance, which x64_patch fills once the target is known. */

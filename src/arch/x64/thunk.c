@@ -46,6 +46,7 @@ static unsigned regs_of(const jf_Ins *in)
     switch ((jf_Op)in->op) {
     case JF_OP_JUMP:
     case JF_OP_LABEL:
+    case JF_OP_ALIGN:
     case JF_OP_COLD:
     case JF_OP_HOT:
         return 0;
@@ -95,7 +96,7 @@ static bool has_loops(X64Thunk *t)
         if (in->op == JF_OP_LABEL) {
             t->label_at[in->label] = 1;
         } else if (in->op == JF_OP_JUMP || in->op == JF_OP_BRANCH ||
-                   in->op == JF_OP_BRANCHM) {
+                   in->op == JF_OP_BRANCHM || in->op == JF_OP_COUNTM) {
             if (t->label_at[in->label])
                 return true;
         }
@@ -405,9 +406,24 @@ void x64_jump_if(X64Thunk *t, X64Cc cc, uint32_t label)
     fix_later(t, x64_jcc(t->b, cc, t->is_short[t->n_fix]), label);
 }
 
+/* A loop that lies within one line of the cache runs up to two cycles per round
+ * faster than one that does not (measured on Zen). */
+static void align(X64Thunk *t)
+{
+    size_t pad = (X64_LINE - (t->b->n - t->start) % X64_LINE) % X64_LINE;
+    while (pad) {
+        size_t step = pad > 9 ? 9 : pad;
+        x64_nop(t->b, (int)step);
+        pad -= step;
+    }
+}
+
 static void emit_one(X64Thunk *t, uint32_t i)
 {
     switch ((jf_Op)t->r->ins[i].op) {
+    case JF_OP_ALIGN:
+        align(t);
+        break;
     case JF_OP_LABEL:
         t->label_at[t->r->ins[i].label] = (uint32_t)t->b->n;
         t->flags_reg = -1;
@@ -482,12 +498,29 @@ static void emit_all(X64Thunk *t, const Survey *s)
     }
 }
 
+/* How many bytes more than now may come to stand between two places: padding can
+ * grow when what is before it shrinks. */
+static int64_t slack(const X64Thunk *t, uint32_t from, uint32_t to)
+{
+    uint32_t low = from < to ? from : to, high = from < to ? to : from;
+    int64_t n = 0;
+    for (uint32_t i = 0; t->r->aligned && i + 1 < t->r->n; i++) {
+        if (t->r->ins[i].op != JF_OP_ALIGN)
+            continue;
+        JF_ASSERT(t->r->ins[i + 1].op == JF_OP_LABEL);
+        uint32_t at = t->label_at[t->r->ins[i + 1].label];
+        if (low < at && at <= high)
+            n += X64_LINE;
+    }
+    return n;
+}
+
 static void shorten(X64Thunk *t)
 {
     for (uint32_t k = 0; k < t->n_fix; k++) {
-        int64_t d =
-            (int64_t)t->label_at[t->fix[k].label] - (int64_t)(t->fix[k].at + 4);
-        t->is_short[k] = x64_fits8(d);
+        uint32_t from = t->fix[k].at + 4, to = t->label_at[t->fix[k].label];
+        int64_t d = (int64_t)to - (int64_t)from, more = slack(t, from, to);
+        t->is_short[k] = x64_fits8(d < 0 ? d - more : d + more);
     }
 }
 

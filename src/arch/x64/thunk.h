@@ -35,7 +35,8 @@ enum {
     X64_N_VEC = 8,    /* vector argument registers */
     X64_N_SAVED = 4,  /* callee-saved registers we use */
     X64_VEC_BIT = 8,  /* register masks: bit 0..5 general, bit 8..15 vector */
-    X64_TMP = 15      /* xmm15 */
+    X64_TMP = 15,     /* xmm15 */
+    X64_LINE = 64     /* bytes of a cache line */
 };
 
 extern const uint8_t x64_arg_gpr[X64_N_GPR];

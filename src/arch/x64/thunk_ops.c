@@ -134,6 +134,22 @@ static void op_branchm(X64Thunk *t, uint32_t i)
     x64_jump_if(t, cc_of(in->c), in->label);
 }
 
+static void op_addto(X64Thunk *t, uint32_t i)
+{
+    const jf_Ins *in = &t->r->ins[i];
+    X64Mem m = x64_operand(t, in->a, in->off);
+    if (in->b != JF_NOREG) {
+        x64_alu_to_mem(t->b, X_ADD, m, t->hw[in->b]);
+    } else if (x64_fits32((int64_t)in->imm)) {
+        x64_alu_mem_imm(t->b, X_ADD, m, (int32_t)(int64_t)in->imm);
+    } else {
+        X64Scratch s = x64_scratch(t, i, 0, m.base, -1);
+        x64_const(t->b, s.reg, in->imm);
+        x64_alu_to_mem(t->b, X_ADD, m, s.reg);
+        x64_scratch_done(t, s);
+    }
+}
+
 static void op_loadf(X64Thunk *t, const jf_Ins *in)
 {
     X64Mem m = x64_operand(t, in->b, in->off);
@@ -202,6 +218,17 @@ void x64_op_plain(X64Thunk *t, uint32_t i)
                        : in->op == JF_OP_OR ? X_OR
                                             : X_XOR);
         flags = logic ? t->hw[in->a] : -1;
+        break;
+    case JF_OP_ADDM:
+        x64_alu_mem(t->b, X_ADD, t->hw[in->a], x64_operand(t, in->b, in->off));
+        flags = t->hw[in->a];
+        break;
+    case JF_OP_ADDTO:
+        op_addto(t, i);
+        break;
+    case JF_OP_COUNTM:
+        x64_alu_mem_imm(t->b, X_SUB, x64_operand(t, in->a, in->off), 1);
+        x64_jump_if(t, X_CC_NE, in->label);
         break;
     case JF_OP_MUL:
         op_mul(t, i);

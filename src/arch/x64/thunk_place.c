@@ -288,7 +288,7 @@ static void foreign(X64Thunk *t, const jf_Ins *in)
     int target = X_R11;
     if (in->b == JF_NOREG)
         x64_const(t->b, X_R11, in->imm);
-    else
+    else if (in->b != JF_FRAME)
         target = t->hw[in->b];
     if (t->plan->variadic) {
         /* psABI 3.2.3: al is an upper bound of the vector registers used. */
@@ -298,7 +298,10 @@ static void foreign(X64Thunk *t, const jf_Ins *in)
         }
         x64_const(t->b, X_RAX, t->plan->n_vec);
     }
-    x64_call(t->b, target);
+    if (in->b == JF_FRAME)
+        x64_call_mem(t->b, x64_operand(t, JF_FRAME, in->off));
+    else
+        x64_call(t->b, target);
 }
 
 /* Low `size` bytes of general register `s` to memory; `s` is lost. */

@@ -52,11 +52,15 @@ typedef enum jf_Cond {
     X(EXTEND)  /* a = low w bytes of b, s */                                   \
     X(ADD)     /* a = a + (b or imm); likewise: */                             \
     X(SUB)     X(MUL) X(AND) X(OR) X(XOR)                                      \
+    X(ADDM)    /* a = a + [b + off] (64 bits) */                               \
+    X(ADDTO)   /* [a + off] (64 bits) = [a + off] + (b or imm) */              \
     X(SHL)     /* a = a << imm; likewise: */                                   \
     X(SHR)     X(SAR)                                                          \
     X(BRANCH)  /* if (a cond(c) (b or imm)) goto label */                      \
     X(BRANCHM) /* if ([a + off] (64 bits) cond(c) (b or imm)) goto label */    \
+    X(COUNTM)  /* [a + off] (64 bits) = [a + off] - 1; if not 0 goto label */  \
     X(JUMP)    /* goto label */                                                \
+    X(ALIGN)   /* the label that follows is the top of a tight loop */         \
     X(LABEL)   /* label: */                                                    \
     X(COLD)    /* what follows is unlikely ... */                              \
     X(HOT)     /* ... until here; control must not fall off either end */      \
@@ -72,7 +76,8 @@ typedef enum jf_Cond {
     X(PLACEF)  /* scalar argument c = F b */                                   \
     X(PLACEM)  /* argument c = the value in memory at b + off */               \
     X(PLACERET)/* the result goes to memory at b + off (plan.sret only) */     \
-    X(FOREIGN) /* call address b with all that was placed */                   \
+    X(FOREIGN) /* call address b (FRAME: the one in the cell at off; NOREG:    \
+                  imm) with all that was placed */                             \
     X(RESULT)  /* a = integer result, upper bits undefined */                  \
     X(RESULTF) /* F a = float or double result */                              \
     X(RESULTM) /* store the result's pieces at b + off (all but sret) */       \
@@ -103,9 +108,10 @@ typedef struct jf_Recipe {
     uint32_t n_labels;
     uint32_t frame_size;  /* bytes of frame cells reserved so far */
     bool failed;
+    bool aligned;         /* there is an ALIGN: code begins a cache line */
 } jf_Recipe;
 
-#define JF_RECIPE_INIT {0, 0, 0, 0, 0, false}
+#define JF_RECIPE_INIT {0, 0, 0, 0, 0, false, false}
 
 /* Everything below lives in recipe.c; each appends one instruction. */
 void jf_recipe_put(jf_Recipe *r, jf_Ins ins);
@@ -166,6 +172,28 @@ static inline void jf_jump(jf_Recipe *r, uint32_t label)
 static inline void jf_label(jf_Recipe *r, uint32_t label)
 {
     jf_recipe_put(r, JF_INS(.op = JF_OP_LABEL, .label = label));
+}
+static inline void jf_addm(jf_Recipe *r, jf_Reg a, jf_Reg b, int32_t off)
+{
+    jf_recipe_put(r, JF_INS(.op = JF_OP_ADDM, .a = a, .b = b, .off = off));
+}
+static inline void jf_addto(jf_Recipe *r, jf_Reg base, int32_t off, jf_Reg b,
+                            uint64_t imm)
+{
+    jf_recipe_put(r, JF_INS(.op = JF_OP_ADDTO, .a = base, .b = b, .off = off,
+                            .imm = imm));
+}
+static inline void jf_countm(jf_Recipe *r, jf_Reg base, int32_t off, uint32_t label)
+{
+    jf_recipe_put(r, JF_INS(.op = JF_OP_COUNTM, .a = base, .b = JF_NOREG,
+                            .off = off, .label = label));
+}
+/* A label that jumps back at the end of a tight loop go to. */
+static inline void jf_label_top(jf_Recipe *r, uint32_t label)
+{
+    r->aligned = true;
+    jf_recipe_put(r, JF_INS(.op = JF_OP_ALIGN));
+    jf_label(r, label);
 }
 static inline void jf_op(jf_Recipe *r, jf_Op op)
 {
