@@ -210,6 +210,24 @@ static void lone_with_temps(Maker *m, uint32_t place)
     jf_jump(r, m->lone_tail);
 }
 
+/* T1 = the items of a NumPy array, and on to `place`, if the object is one that is
+ * as the parameter wants it. NumPy's class is read where the state keeps it, since it
+ * comes later or never. */
+static void load_ndarray(Maker *m, jf_Reg object, uint64_t wants, uint32_t place)
+{
+    jf_Recipe *r = &m->r;
+    uint32_t other = jf_recipe_label(r);
+    jf_const(r, JF_T2, jpy_address(&m->st->ndarray_type));
+    jf_load(r, JF_T2, JF_T2, 0, 8, false);
+    jf_branchm(r, object, (int32_t)offsetof(PyObject, ob_type), JF_NE, JF_T2, 0,
+               other);
+    jf_arg(r, 0, object, 0);
+    jf_arg(r, 1, JF_NOREG, wants);
+    jf_helper(r, JF_T1, (uintptr_t)jpy_ndarray_items);
+    jf_branch(r, JF_T1, JF_NE, JF_NOREG, 0, place);
+    jf_label(r, other);
+}
+
 static void arg_pointer(Maker *m, uint32_t i, const jf_Type *t)
 {
     jf_Recipe *r = &m->r;
@@ -233,6 +251,11 @@ static void arg_pointer(Maker *m, uint32_t i, const jf_Type *t)
     load_cdata(m, object, true, t, slow);
     jf_jump(r, place);
     jf_label(r, slow);
+    uint64_t wants = jpy_pointer_wants(m->st, t);
+    if (wants) {
+        load_ndarray(m, object, wants, place);
+        object = load_object(m, i); /* no longer there */
+    }
     if (m->lone)
         jf_recipe_put(r, JF_INS(.op = JF_OP_STORE, .a = JF_FRAME, .b = JF_NOREG,
                                 .off = m->temps, .w = 8));

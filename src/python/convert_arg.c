@@ -2,11 +2,12 @@
  *
  * Arguments of pointer type: what a caller may give where C wants a `T *`. A
  * cdata, bytes, a str or list (copied into memory that lives for the call), and
- * any buffer whose items fit T, pinned for the call (PEP 3118).
+ * arrays whose items fit T, pinned for the call: convert_arg_array.c.
  */
-#include "python/jpy.h"
-
 #include <string.h>
+
+#include "python/convert_arg.h"
+#include "python/numpy.h"
 
 /* Something that must outlive the call: memory, or a pinned buffer. */
 struct Temp {
@@ -42,179 +43,57 @@ void jpy_temp_drop(State *st)
     PyMem_Free(t);
 }
 
+/* A block without bytes behind it. */
+static void temp_free(Temp *t)
+{
+    State *st = t->st;
+    if (st->n_free_temps == MAX_FREE_TEMPS) {
+        PyMem_Free(t);
+        return;
+    }
+    t->next = st->free_temps;
+    st->free_temps = t;
+    st->n_free_temps++;
+}
+
 void jpy_temps_free(Temp *t)
 {
     while (t) {
         Temp *next = t->next;
-        if (!t->has_view) {
-            PyMem_Free(t);
-        } else {
+        if (t->has_view) {
             PyBuffer_Release(&t->view);
-            if (t->st->n_free_temps < MAX_FREE_TEMPS) {
-                t->next = t->st->free_temps;
-                t->st->free_temps = t;
-                t->st->n_free_temps++;
-            } else {
-                PyMem_Free(t);
-            }
+            temp_free(t);
+        } else {
+            PyMem_Free(t);
         }
         t = next;
     }
 }
 
-/* --- buffers -------------------------------------------------------------- */
+/* --- arrays ------------------------------------------------------------------ */
 
-/* What one letter of a PEP 3118 format stands for. */
-typedef enum Sort {
-    S_OTHER,
-    S_SIGNED,
-    S_UNSIGNED,
-    S_FLOAT,
-    S_COMPLEX,
-    S_BOOL,
-    S_CHAR,
-    S_TEXT,
-    S_POINTER
-} Sort;
-
-static Sort sort_of_letter(char c)
+/* 1, 0: no array of any kind, -1 with an exception. */
+static int from_array(CTypeObject *ct, unsigned quals, PyObject *value,
+                      void **pointer, Temp **temps)
 {
-    switch (c) {
-    case 'b':
-    case 'h':
-    case 'i':
-    case 'l':
-    case 'q':
-    case 'n':
-        return S_SIGNED;
-    case 'B':
-    case 'H':
-    case 'I':
-    case 'L':
-    case 'Q':
-    case 'N':
-        return S_UNSIGNED;
-    case 'e':
-    case 'f':
-    case 'd':
-    case 'g':
-        return S_FLOAT;
-    case '?':
-        return S_BOOL;
-    case 'c':
-        return S_CHAR;
-    case 'u':
-    case 'w':
-        return S_TEXT;
-    case 'P':
-        return S_POINTER;
-    default:
-        return S_OTHER;
+    if (jpy_is_ndarray(ct->st, value)) { /* which the caller holds */
+        int taken = jpy_ndarray_pointer(ct, quals, value, pointer);
+        if (taken)
+            return taken;
     }
-}
-
-static int big_endian(void)
-{
-    const uint16_t one = 1;
-    return *(const unsigned char *)&one == 0;
-}
-
-static Sort sort_of_format(const char *format)
-{
-    if (!format)
-        return S_UNSIGNED; /* PEP 3118: no format means bytes */
-    if (*format == '@' || *format == '=' || *format == (big_endian() ? '>' : '<') ||
-        (*format == '!' && big_endian()))
-        format++;
-    if (*format == 'Z' && sort_of_letter(format[1]) == S_FLOAT && !format[2])
-        return S_COMPLEX;
-    return *format && !format[1] ? sort_of_letter(*format) : S_OTHER;
-}
-
-static Sort sort_of_code(uint8_t code)
-{
-    if (code == V_BOOL)
-        return S_BOOL;
-    if (V_IS_INT(code)) /* ORDER CODE: signed ones stand first in each pair */
-        return (code - V_I8) % 2 ? S_UNSIGNED : S_SIGNED;
-    if (V_IS_FLOAT(code))
-        return S_FLOAT;
-    if (V_IS_COMPLEX(code))
-        return S_COMPLEX;
-    if (V_IS_CHAR(code))
-        return code == V_CHAR ? S_CHAR : S_TEXT;
-    return code == V_POINTER ? S_POINTER : S_OTHER;
-}
-
-/* void, char and unsigned char may look at any memory (C11 6.5p7). */
-static int takes_any_item(const CTypeObject *ct)
-{
-    return ct->type->to->kind == JF_VOID || ct->item_code == V_CHAR ||
-           (ct->item_code == V_U8 && ct->type->to->kind == JF_INT);
-}
-
-static int item_fits(const CTypeObject *ct, const Py_buffer *view)
-{
-    if (takes_any_item(ct))
-        return 1;
-    Sort got = sort_of_format(view->format);
-    if (ct->item_size != view->itemsize || got == S_OTHER)
-        return 0;
-    Sort wanted = sort_of_code(ct->item_code);
-    if (wanted == got)
-        return 1;
-    return got == S_CHAR && ct->item_size == 1 && wanted != S_BOOL;
-}
-
-static int buffer_error(CTypeObject *ct, PyObject *value, const Py_buffer *view)
-{
-    const char *format = view->format ? view->format : "B";
-    if (!PyBuffer_IsContiguous(view, 'C'))
-        PyErr_Format(
-            PyExc_TypeError,
-            "initializer for ctype '%s' must be C-contiguous; this %.200s has "
-            "gaps between its items",
-            jpy_cname(ct), Py_TYPE(value)->tp_name);
-    else if (item_fits(ct, view))
-        PyErr_Format(PyExc_TypeError,
-                     "initializer for ctype '%s' must be writable, not a read-only "
-                     "%.200s (declare the parameter const if C only reads)",
-                     jpy_cname(ct), Py_TYPE(value)->tp_name);
-    else
-        PyErr_Format(PyExc_TypeError,
-                     "initializer for ctype '%s' must be a buffer of '%s', not a "
-                     "%.200s of items '%.50s' (%zd bytes each)",
-                     jpy_cname(ct), jpy_cname(jpy_item(ct)),
-                     Py_TYPE(value)->tp_name, format, view->itemsize);
-    return -1;
-}
-
-static int from_buffer(CTypeObject *ct, unsigned quals, PyObject *value,
-                       void **pointer, Temp **temps)
-{
-    if (ct->item_size < 0 && jpy_layout(ct) < 0)
-        return -1;
     Temp *t = temp_new(ct->st, 0);
     if (!t)
         return -1;
-    if (PyObject_GetBuffer(value, &t->view, PyBUF_RECORDS_RO) < 0) {
-        PyMem_Free(t);
-        return -1;
+    int lent = jpy_array_view(ct, quals, value, &t->view);
+    if (lent <= 0) {
+        temp_free(t);
+        return lent;
     }
     t->has_view = 1;
-    t->next = NULL;
-    bool contiguous = t->view.ndim == 1 && t->view.strides &&
-                      t->view.strides[0] == t->view.itemsize;
-    if ((contiguous || PyBuffer_IsContiguous(&t->view, 'C')) &&
-        item_fits(ct, &t->view) && (!t->view.readonly || (quals & JF_Q_CONST))) {
-        *pointer = t->view.buf;
-        t->next = *temps;
-        *temps = t;
-        return 0;
-    }
-    buffer_error(ct, value, &t->view);
-    jpy_temps_free(t);
-    return -1;
+    t->next = *temps;
+    *temps = t;
+    *pointer = t->view.buf;
+    return 1;
 }
 
 /* --- lists and strings ---------------------------------------------------- */
@@ -275,12 +154,12 @@ static int from_python(CTypeObject *ct, unsigned quals, PyObject *value,
             n = jpy_text_units(value, ct->item_size) + 1;
         if (ct->item_size > 0)
             return from_initialiser(ct, value, n, pointer, temps);
-    } else if (PyObject_CheckBuffer(value)) {
-        return from_buffer(ct, quals, value, pointer, temps);
-    } else if (jpy_is_file_pointer(ct)) {
-        int is_file = jpy_file_stream(value, pointer);
-        if (is_file)
-            return is_file < 0 ? -1 : 0;
+    } else {
+        int taken = from_array(ct, quals, value, pointer, temps);
+        if (!taken && jpy_is_file_pointer(ct))
+            taken = jpy_file_stream(value, pointer);
+        if (taken)
+            return taken < 0 ? -1 : 0;
     }
     return jpy_from_object(ct, (char *)pointer, value);
 }

@@ -410,7 +410,7 @@ int jpy_is_file_pointer(const CTypeObject *ct);
 int jpy_file_stream(PyObject *o, void **stream);
 
 /* One argument of pointer type. Accepts cdata of the type or compatible, bytes,
- * str initialisers, lists (a temporary is made), buffers whose items fit
+ * str initialisers, lists (a temporary is made), arrays of others whose items fit
  * (read-only ones only where `quals` has JF_Q_CONST), API-mode functions.
  * Temporaries and pinned buffers are chained to *temps, freed after the call by
  * jpy_temps_free. */
@@ -420,6 +420,11 @@ int jpy_pointer_argument(CTypeObject *ct, unsigned quals, PyObject *value,
 void jpy_temps_free(Temp *temps);
 void jpy_temp_drop(State *st); /* free one block of st->free_temps */
 
+/* What a parameter of this pointer type asks of a NumPy array, for jpy_numpy_data();
+ * 0: nothing that it could tell. */
+uint64_t jpy_pointer_wants(const State *st, const jf_Type *pointer);
+/* jpy_numpy_data() for machine code. */
+char *jpy_ndarray_items(const PyObject *array, uint64_t wants);
 /* --- err.c --------------------------------------------------------------------------- */
 
 /* Raise `exc` with the diagnostic's text; clears `d`. Returns NULL always. */

@@ -103,6 +103,61 @@ bool jpy_numpy_fits(int num, uint8_t code)
     return canonical(num) == want;
 }
 
+/* --- arrays as pointers ------------------------------------------------------- */
+
+#define BIT(num) ((uint32_t)1 << (num))
+
+/* C's own integer types of this size, as bits. */
+static uint32_t integers(size_t size, bool is_unsigned)
+{
+    uint32_t bits = 0;
+    bits |= size == sizeof(char) ? BIT(NUMPY_BYTE) : 0;
+    bits |= size == sizeof(short) ? BIT(NUMPY_SHORT) : 0;
+    bits |= size == sizeof(int) ? BIT(NUMPY_INT) : 0;
+    bits |= size == sizeof(long) ? BIT(NUMPY_LONG) : 0;
+    bits |= size == sizeof(long long) ? BIT(NUMPY_LONGLONG) : 0;
+    return bits << is_unsigned; /* NPY_TYPES: the unsigned twin comes next */
+}
+
+static uint32_t fitting(uint8_t code)
+{
+    switch ((Code)code) {
+    case V_I8:
+    case V_I16:
+    case V_I32:
+    case V_I64:
+        return integers((size_t)1 << (code - V_I8) / 2, false);
+    case V_U8:
+    case V_U16:
+    case V_U32:
+    case V_U64: /* ORDER CODE */
+        return integers((size_t)1 << (code - V_I8) / 2, true);
+    case V_BOOL:
+        return BIT(NUMPY_BOOL);
+    case V_F16:
+    case V_F32:
+    case V_F64:
+    case V_LDOUBLE:
+    case V_CF32:
+    case V_CF64:
+    case V_CLDOUBLE:
+        return BIT(jpy_numpy_type(code));
+    default:
+        return 0;
+    }
+}
+
+uint64_t jpy_numpy_wants(uint8_t code, bool any, bool writable)
+{
+    /* No objects, and no dates: NumPy gives out no buffer of them either. */
+    uint32_t types = any ? (BIT(NUMPY_OBJECT) - 1) | BIT(NUMPY_STRING) |
+                               BIT(NUMPY_UNICODE) | BIT(NUMPY_HALF)
+                         : fitting(code);
+    uint32_t flags = NUMPY_C_CONTIGUOUS | (any ? 0 : NUMPY_ALIGNED) |
+                     (writable ? NUMPY_WRITEABLE : 0);
+    return types ? (uint64_t)flags << 32 | types : 0;
+}
+
 /* --- its C API --------------------------------------------------------------- */
 
 /* The table in capsule `name` of NumPy's core module, which moved in 2.0. */

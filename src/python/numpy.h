@@ -46,8 +46,11 @@ enum {
     NUMPY_BOOL, NUMPY_BYTE, NUMPY_UBYTE, NUMPY_SHORT, NUMPY_USHORT, NUMPY_INT,
     NUMPY_UINT, NUMPY_LONG, NUMPY_ULONG, NUMPY_LONGLONG, NUMPY_ULONGLONG,
     NUMPY_FLOAT, NUMPY_DOUBLE, NUMPY_LONGDOUBLE, NUMPY_CFLOAT, NUMPY_CDOUBLE,
-    NUMPY_CLONGDOUBLE, NUMPY_OBJECT, NUMPY_VOID = 20, NUMPY_HALF = 23
+    NUMPY_CLONGDOUBLE, NUMPY_OBJECT, NUMPY_STRING, NUMPY_UNICODE, NUMPY_VOID,
+    NUMPY_DATETIME, NUMPY_TIMEDELTA, NUMPY_HALF
 };
+/* NumpyDescr.byteorder of items that this machine would have to turn round. */
+#define NUMPY_SWAPPED (*(const unsigned char *)&(const uint16_t){1} ? '>' : '<')
 
 /* numpy.ndarray once somebody has imported NumPy, else NULL without an exception;
  * borrowed. Remembered in the state. */
@@ -66,6 +69,24 @@ int jpy_numpy_type(uint8_t code);
 /* Are items of type number `num`, in native byte order, of this Code? Integers by
  * size and sign; bytes and characters of one byte fit each other. */
 bool jpy_numpy_fits(int num, uint8_t code);
+
+/* What a pointer to items of this Code asks of an array, in one word: the types
+ * that fit as bits 0 to 31, the flags that must be set from bit 32 on. Unlike
+ * above, signs must agree. `any`: whatever it points to are just bytes. 0: only
+ * jpy_array_view() can tell. */
+uint64_t jpy_numpy_wants(uint8_t code, bool any, bool writable);
+/* The items of an exact ndarray if they are as wanted; else NULL, no exception. */
+static inline char *jpy_numpy_data(const PyObject *o, uint64_t wants)
+{
+    const NumpyArray *a = (const NumpyArray *)o;
+    const NumpyDescr *d = a->descr;
+    uint32_t flags = (uint32_t)(wants >> 32);
+    if (((uint32_t)a->flags & flags) != flags || (unsigned)d->type_num > 31 ||
+        !(wants >> d->type_num & 1) ||
+        (flags & NUMPY_ALIGNED && d->byteorder == NUMPY_SWAPPED))
+        return NULL;
+    return a->data;
+}
 
 /* The tables of NumPy's C API, importing NumPy: NULL with an exception (ImportError
  * that says what needs NumPy: `what`, "ffi.ufunc()"). Kept for good. */
