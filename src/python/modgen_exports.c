@@ -183,22 +183,25 @@ static void tell(const jiffi_module *module, jiffi_near *here)
     int32_t error, saved, aside;
     uintptr_t zero;
     unsigned shift;
-    if (!st || !jf_os_errno_offsets(&error, &saved))
-        return;
-    jiffi_near near = {
+    jiffi_near near;
+    if (!st || here->size > sizeof near || !jf_os_errno_offsets(&error, &saved))
+        return; /* a newer module counts on what is not known here */
+    near = (jiffi_near){
         .size = here->size,
         .error = error,
         .saved_errno = saved,
         .put_aside = jpy_gil_slot(&aside) ? aside : 0,
         .cdata = {st->cdata_own_type, st->cdata_type, st->cdata_ext_type},
         .from_long = jpy_long,
-        .from_double = PyFloat_FromDouble};
+        .from_double = PyFloat_FromDouble,
+        .let_go = PyEval_SaveThread,
+        .take = PyEval_RestoreThread};
     if (jpy_small_ints(&zero, &shift) &&
         (size_t)1 << shift == sizeof(PyLongObject)) {
         near.zero = (char *)zero;
         near.from_long = long_big;
     }
-    memcpy(here, &near, near.size < sizeof near ? near.size : sizeof near);
+    memcpy(here, &near, here->size);
 }
 
 static jiffi_exports exports = {.abi = JIFFI_MODULE_ABI,

@@ -17,8 +17,8 @@
  *
  *   _load_module(capsule "jiffi.module" of the jiffi_module, module) -> (ffi, lib)
  *
- * which fills `types`, `*exports`, module.ffi, module.lib and sys.modules. A library
- * that embeds Python calls jiffi_embed() instead, with the GIL held.
+ * which fills `types`, `*exports`, module.ffi, module.lib and sys.modules. A
+ * library that embeds Python calls jiffi_embed() instead, with the GIL held.
  *
  * A module without C (set_source(name, None)) is Python, and calls the back end's
  *
@@ -29,8 +29,8 @@
  * them, `includes` a sequence of names of modules, `gil` a jf_Gil.
  *
  * Two wrappers of a function (`self` is the function's cdata, never NULL). Python
- * calls the first, which takes arguments of the plainest kinds and nothing else; the
- * second takes them all, and says what is wrong with them:
+ * calls the first, which takes arguments of the plainest kinds and nothing else;
+ * the second takes them all, and says what is wrong with them:
  *
  *   static PyObject *slow_add(PyObject *self, PyObject *const *args, Py_ssize_t n);
  *   static PyObject *wrap_add(PyObject *self, PyObject *const *args, Py_ssize_t n)
@@ -183,9 +183,9 @@ typedef struct jiffi_temps jiffi_temps;
  * when it was loaded. Until then, and where jiffi cannot tell, all is 0. */
 typedef struct jiffi_near {
     unsigned size; /* sizeof(jiffi_near) as the module knows it */
-    /* Where things of this thread are, seen from the thread pointer: errno, the errno
-     * that Python code sees, and the thread state that is put aside while C runs
-     * without the GIL. Bytes. 0: not known, then there are only slow wrappers. */
+    /* Where things of this thread are, seen from the thread pointer: errno, the
+     * errno that Python code sees, and the thread state that is put aside while C
+     * runs without the GIL. Bytes. 0: not known, and no wrapper is quick. */
     ptrdiff_t error, saved_errno, put_aside;
     /* The classes of cdata, all of which begin with a jiffi_cdata. */
     PyTypeObject *cdata[3];
@@ -193,6 +193,8 @@ typedef struct jiffi_near {
     char *zero;
     PyObject *(*from_long)(long v); /* an int; if `zero` is known, none of those */
     PyObject *(*from_double)(double v);
+    PyThreadState *(*let_go)(void);      /* PyEval_SaveThread */
+    void (*take)(PyThreadState *thread); /* PyEval_RestoreThread */
 } jiffi_near;
 
 typedef struct jiffi_cdata {
@@ -244,7 +246,8 @@ typedef struct jiffi_exports {
      * bytes from one to the next. NULL: they do not. */
     char *zero;
     ptrdiff_t small_step;
-    /* Fills `here`, as far as the module knows it. `module` has been loaded. */
+    /* Fills `here`, if this jiffi knows all of what the module knows of it. `module`
+     * has been loaded. */
     void (*tell)(const jiffi_module *module, jiffi_near *here);
 } jiffi_exports;
 
@@ -288,8 +291,8 @@ static jiffi_near jiffi_here JIFFI_UNUSED;
 typedef PyObject *(*jiffi_fast_wrapper)(PyObject *, PyObject *const *, Py_ssize_t);
 #define JIFFI_FAST(f) JIFFI_CAST(PyCFunction, JIFFI_CAST(void (*)(void), (f)))
 
-/* An int of one digit (30 bits), or of two if `two` and it is above zero, read without
- * the C API where that can be done: not with the limited API. */
+/* An int of one digit (30 bits), or of two if `two` and it is above zero, read
+ * without the C API where that can be done: not with the limited API. */
 #if defined(Py_LIMITED_API) || defined(PYPY_VERSION) || defined(GRAALVM_PYTHON)
 JIFFI_INLINE int jiffi_digits(PyObject *o, int two, long long *v)
 {
@@ -334,8 +337,8 @@ JIFFI_INLINE int jiffi_digits(PyObject *o, int two, long long *v)
 /* Arguments of the plainest kinds. 1: that was one, and its value is stored; 0: it
  * was not, without an exception. */
 
-/* An integer of `size` bytes (a constant: the compiler drops what does not apply), as
- * the bit pattern, sign-extended. */
+/* An integer of `size` bytes (a constant: the compiler drops what does not apply),
+ * as the bit pattern, sign-extended. */
 JIFFI_INLINE int jiffi_plain_int(PyObject *o, size_t size, int is_signed,
                                  unsigned long long *bits)
 {
@@ -513,19 +516,21 @@ JIFFI_LOCAL void jiffi_held(jiffi_state s)
 }
 
 /* The rest is for wrappers that saw jiffi_here.saved_errno (with the GIL) or
- * jiffi_here.put_aside (without it) not to be 0: then all of jiffi_here is known. */
+ * jiffi_here.put_aside (without it) not to be 0: then jiffi_here is filled. */
 
 JIFFI_INLINE PyObject *jiffi_box_long(long v)
 {
-#ifndef Py_LIMITED_API
+#ifdef Py_LIMITED_API
+    return jiffi_api->from_long(v);
+#else
     if ((unsigned long)v + 5 <= 261 && jiffi_here.zero) {
         PyObject *o = JIFFI_CAST(
             PyObject *, jiffi_here.zero + v * (ptrdiff_t)sizeof(PyLongObject));
         Py_INCREF(o);
         return o;
     }
-#endif
     return jiffi_here.from_long(v);
+#endif
 }
 JIFFI_INLINE PyObject *jiffi_box_signed(long long v)
 {
@@ -603,7 +608,7 @@ JIFFI_INLINE void jiffi_exit(void)
 /* Without it: what the first returns is for the second. */
 JIFFI_INLINE PyThreadState *jiffi_leave_python(void)
 {
-    PyThreadState *thread = PyEval_SaveThread();
+    PyThreadState *thread = jiffi_here.let_go();
     jiffi_put_at(jiffi_here.put_aside, thread);
     jiffi_enter();
     return thread;
@@ -612,7 +617,7 @@ JIFFI_INLINE void jiffi_enter_python(PyThreadState *thread)
 {
     jiffi_exit();
     jiffi_put_at(jiffi_here.put_aside, NULL);
-    PyEval_RestoreThread(thread);
+    jiffi_here.take(thread);
 }
 
 /* The module's Py_mod_exec. `backend`: "jiffi._jiffi" or "_cffi_backend". */
