@@ -4,13 +4,14 @@
 PYTHON ?= python3
 VPY = .venv/bin/python
 MAX ?= 600
+WHAT ?= all
 
 .PHONY: help setup setup-test venv build release demo test test-asan test-pythons test-a64 \
         packages clients bench fuzz fuzz-abi conformance fmt check-layers wheel clean
 
 help:
 	@echo 'make demo          set up, build, and show what jiffi does'
-	@echo 'make test          set up, build, and run every test'
+	@echo 'make test          set up, build, and run every test (WHAT="all pythons": CI)'
 	@echo 'make bench         measure against a hand-written extension, cffi, ctypes, ...'
 	@echo 'make test-asan     the tests under AddressSanitizer and UBSan'
 	@echo 'make test-pythons  the tests of the front end on every CPython here'
@@ -46,7 +47,7 @@ demo: release
 	@PYTHONPATH=build/release/python $(VPY) examples/demo.py
 
 test: setup-test venv
-	@$(VPY) tools/check.py all
+	@$(VPY) tools/check.py $(WHAT)
 
 test-asan: setup-test venv
 	@$(VPY) tools/check.py asan

@@ -4,7 +4,7 @@
 # Builds into build/NAME; sets it up on the first call. The package is then
 # importable with PYTHONPATH=build/NAME/python.
 #
-#   tools/build.sh NAME [meson options]
+#   [JOBS=N] tools/build.sh NAME [meson options]
 
 set -e
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -22,7 +22,7 @@ if [ ! -e "$dir/build.ninja" ]; then
     }
 fi
 log=$root/build/$name.log
-if ! ninja -C "$dir" >"$log" 2>&1; then
+if ! ninja ${JOBS:+-j "$JOBS"} -C "$dir" >"$log" 2>&1; then
     sed -n '/^FAILED/,$p' "$log" | grep -v '^\[' | head -n 80 >&2
     exit 1
 fi
