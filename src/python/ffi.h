@@ -105,6 +105,11 @@ PyObject *jpy_ffi__texts(PyObject *self, PyObject *unused);
 FFI_ONE(_adopt);
 /* ffi_describe.c */
 PyObject *jpy_ffi__declared(PyObject *self, PyObject *unused);
+/* ufunc.c */
+FFI_PLAIN(ufunc);
+/* What a ufunc was made from: a dict of "ffi", "function" and those arguments of
+ * ffi.ufunc() that were given; None for everything else. */
+PyObject *jpy_ufunc_origin(PyObject *module, PyObject *ufunc);
 /* ffi_string.c */
 FFI_FAST(string);
 FFI_FAST(unpack);

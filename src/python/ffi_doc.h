@@ -346,6 +346,30 @@
 "\n" \
 "Raises VerificationError with the compiler's message."
 
+#define DOC_ufunc \
+"ufunc($self, function, out=None, name=None, identity=..., doc=None, *, inout=None, in_=None, fixed=None)\n--\n\n" \
+"A numpy.ufunc that calls a C function for every item of its arrays.\n" \
+"\n" \
+"    hypot = ffi.ufunc(lib.hypot)\n" \
+"    hypot(a, b[:, None], out=c, where=mask); hypot.reduce(a)\n" \
+"\n" \
+"function is a library's function or a function pointer. Its parameters\n" \
+"are the inputs; the outputs are its result, then what C writes through\n" \
+"pointers, in the order of the parameters. Which pointers those are has\n" \
+"to be said, by names of parameters or numbers from 0, one or several:\n" \
+"out for those where C writes one item, inout where it reads and writes\n" \
+"one, in_ where it reads one. fixed is a dict of parameters and the value\n" \
+"they have at every call; the values are kept as long as the ufunc.\n" \
+"C must write no more than one item behind each pointer.\n" \
+"\n" \
+"identity is the value that reduce() gives for no items, for functions of\n" \
+"two inputs and one output; None says that items may be taken in any\n" \
+"order. Structs by value are structured items; char is int8, an enum its\n" \
+"integer, a pointer that is returned an unsigned integer.\n" \
+"\n" \
+"Raises TypeError for a parameter or type that cannot be an item, and\n" \
+"ImportError without NumPy (1.22 or newer)."
+
 #define DOC_verify \
 "verify($self, source='', tmpdir=None, **kwargs)\n--\n\n" \
 "The old way of cffi to do what inline() does."

@@ -205,6 +205,7 @@ static PyMethodDef ffi_methods[] = {
     FAST(string),
     FAST(to_dlpack),
     ONE(typeof),
+    PLAIN(ufunc),
     FAST(unpack),
     PLAIN(verify),
     {"_adopt", jpy_ffi__adopt, METH_O, NULL},
@@ -297,6 +298,7 @@ static int add_constants(State *st)
 
 static PyMethodDef functions[] = {
     {"features", jpy_ffi_features, METH_NOARGS, DOC_features},
+    {"_ufunc_origin", jpy_ufunc_origin, METH_O, NULL},
     {NULL, NULL, 0, NULL}};
 
 int jpy_init_ffi(State *st, PyObject *module)

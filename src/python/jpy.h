@@ -67,6 +67,7 @@ typedef struct State {
     struct Temp *free_temps;   /* a few blocks kept for jpy_pointer_argument */
     unsigned n_free_temps;
     PyTypeObject *ndarray_type; /* numpy.c: owned; NULL until NumPy is imported */
+    PyTypeObject *ufunc_type; /* UfuncRecord: ufunc.h; NULL until needed */
     void **numpy_api, **numpy_umath; /* its C API; NULL until asked for */
 } State;
 

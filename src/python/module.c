@@ -107,7 +107,8 @@ static PyObject **state_object(State *st, size_t i)
                         (PyObject **)&st->type_int,
                         &st->null,
                         &st->modules,
-                        (PyObject **)&st->ndarray_type};
+                        (PyObject **)&st->ndarray_type,
+                        (PyObject **)&st->ufunc_type};
     return i < JF_COUNT(all) ? all[i] : NULL;
 }
 

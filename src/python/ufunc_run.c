@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A ufunc at work, and what it keeps alive. NumPy calls the inner loop with or
+ * without the GIL, as it likes: here the function's own policy is put in place,
+ * libraries that were closed are found out, and the few operands that C cannot be
+ * led to directly are copied, some at a time.
+ *
+ * What NumPy may do with operands (its iterator's COPY_IF_OVERLAP with elementwise
+ * access): inputs and outputs are the same memory item by item, or do not overlap;
+ * in accumulate() an output is an input one item later.
+ */
+#include "python/ufunc.h"
+
+#include <string.h>
+
+/* --- the record -------------------------------------------------------------------- */
+
+static int record_traverse(PyObject *self, visitproc visit, void *arg)
+{
+    UfuncRecord *r = (UfuncRecord *)self;
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT((PyObject *)r->fn);
+    Py_VISIT(r->origin);
+    return 0;
+}
+
+/* The function goes, so the loop must not run any more: it looks at `fn`. */
+static int record_clear(PyObject *self)
+{
+    UfuncRecord *r = (UfuncRecord *)self;
+    Py_CLEAR(r->fn);
+    Py_CLEAR(r->origin);
+    return 0;
+}
+
+static void record_dealloc(PyObject *self)
+{
+    UfuncRecord *r = (UfuncRecord *)self;
+    PyTypeObject *type = Py_TYPE(self);
+    State *st = r->st;
+    PyObject_GC_UnTrack(self);
+    jf_loop_free(r->loop);
+    for (unsigned i = 0; r->params && i < r->n_params; i++)
+        jf_free(r->params[i].cell);
+    for (unsigned i = 0; r->operands && i < (unsigned)r->n_in + r->n_out; i++)
+        Py_XDECREF((PyObject *)r->operands[i].descr);
+    jf_free(r->params);
+    jf_free(r->operands);
+    jf_free(r->loop_operands);
+    jf_free(r->types);
+    jf_free(r->text);
+    if (r->temps)
+        jpy_temps_free(r->temps);
+    record_clear(self);
+    jf_type_unref(st->universe, r->type);
+    type->tp_free(self);
+    Py_DECREF(type);
+    jpy_state_unref(st);
+}
+
+static PyType_Slot record_slots[] = {
+    {Py_tp_dealloc, record_dealloc},
+    {Py_tp_traverse, record_traverse},
+    {Py_tp_clear, record_clear},
+    {0, NULL},
+};
+
+static PyType_Spec record_spec = {
+    .name = "jiffi._UfuncRecord",
+    .basicsize = sizeof(UfuncRecord),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | JPY_TPFLAGS_NO_NEW,
+    .slots = record_slots,
+};
+
+UfuncRecord *jpy_ufunc_record(State *st, CDataObject *fn)
+{
+    if (!st->ufunc_type) {
+        st->ufunc_type = (PyTypeObject *)PyType_FromSpec(&record_spec);
+        if (!st->ufunc_type)
+            return NULL;
+        jpy_type_no_new(st->ufunc_type);
+    }
+    UfuncRecord *r = (UfuncRecord *)st->ufunc_type->tp_alloc(st->ufunc_type, 0);
+    if (!r)
+        return NULL;
+    FunctionInfo *f = jpy_function_info(fn);
+    r->st = st;
+    st->refs++;
+    r->fn = (CDataObject *)Py_NewRef((PyObject *)fn);
+    r->type = jf_type_ref(jpy_function_type(fn));
+    r->hold = f && f->gil == JF_GIL_HOLD;
+    return r;
+}
+
+/* --- operands that are copied -------------------------------------------------------- */
+
+enum { BLOCK = 8192, BLOCK_ALIGN = 64 }; /* bytes of copies at a time */
+
+/* One loop operand in one run. */
+typedef struct Stage {
+    char *at; /* the operand itself ... */
+    intptr_t step;
+    char *from; /* its items before the call come from here; NULL: nobody reads
+                       them */
+    intptr_t from_step;
+    size_t size;   /* of an item */
+    size_t offset; /* of its copies in the block */
+    bool is_copied, is_output;
+} Stage;
+
+static bool is_misaligned(const UfuncOperand *o, const char *at, intptr_t step)
+{
+    return o->is_address && (((uintptr_t)at | (uintptr_t)step) & (o->align - 1));
+}
+
+static void stage_plan(const UfuncRecord *r, char *const *args,
+                       const intptr_t *steps, unsigned i, Stage *s)
+{
+    unsigned k = r->loop_operands[i];
+    const UfuncOperand *o = &r->operands[k];
+    *s = (Stage){.at = args[k], .step = steps[k], .size = o->size};
+    s->is_output = k >= r->n_in;
+    s->is_copied = is_misaligned(o, s->at, s->step);
+    if (!s->is_output || s->is_copied) {
+        s->from = s->at;
+        s->from_step = s->step;
+    }
+    if (o->in < 0 || (args[o->in] == s->at && steps[o->in] == s->step))
+        return; /* nothing goes in, or it is there already */
+    s->from = args[o->in];
+    s->from_step = steps[o->in];
+    s->is_copied = true;
+}
+
+/* First and last byte of n items of a step. */
+static void extent(const char *at, intptr_t step, size_t size, size_t n,
+                   uintptr_t *low, uintptr_t *high)
+{
+    uintptr_t a = (uintptr_t)at, b = a + (uintptr_t)(step * (intptr_t)(n - 1));
+    *low = a < b ? a : b;
+    *high = (a < b ? b : a) + size - 1;
+}
+
+/* Does what is written at `s` meet anything that is read as input? Then one item's
+ * result may be the next one's input: no copies of several. */
+static bool meets_input(const UfuncRecord *r, char *const *args,
+                        const intptr_t *steps, size_t n)
+{
+    for (unsigned o = r->n_in; o < (unsigned)r->n_in + r->n_out; o++) {
+        uintptr_t low, high, l, h;
+        extent(args[o], steps[o], r->operands[o].size, n, &low, &high);
+        for (unsigned i = 0; i < r->n_in; i++) {
+            extent(args[i], steps[i], r->operands[i].size, n, &l, &h);
+            if (l <= high && low <= h)
+                return true;
+        }
+    }
+    return false;
+}
+
+static void copy_items(char *to, intptr_t to_step, const char *from,
+                       intptr_t from_step, size_t size, size_t n)
+{
+    for (size_t i = 0; i < n; i++, to += to_step, from += from_step)
+        memcpy(to, from, size);
+}
+
+/* `n` items in chunks that fit `block`, which has `chunk` items of each copy. */
+static void run_chunks(const UfuncRecord *r, Stage *stages, size_t n, size_t chunk,
+                       char *block, char **at, intptr_t *step)
+{
+    for (size_t done = 0; done < n; done += chunk) {
+        size_t now = n - done < chunk ? n - done : chunk;
+        for (unsigned i = 0; i < r->n_loop; i++) {
+            Stage *s = &stages[i];
+            at[i] = s->is_copied ? block + s->offset : s->at;
+            step[i] = s->is_copied ? (intptr_t)s->size : s->step;
+            if (s->is_copied && s->from)
+                copy_items(at[i], step[i], s->from, s->from_step, s->size, now);
+        }
+        jf_loop_run(r->loop, at, step, now);
+        for (unsigned i = 0; i < r->n_loop; i++) {
+            Stage *s = &stages[i];
+            if (s->is_copied && s->is_output)
+                copy_items(s->at, s->step, at[i], step[i], s->size, now);
+            s->at += s->step * (intptr_t)now;
+            if (s->from)
+                s->from += s->from_step * (intptr_t)now;
+        }
+    }
+}
+
+/* False: memory. */
+static bool run_staged(const UfuncRecord *r, char *const *args,
+                       const intptr_t *steps, size_t n)
+{
+    Stage stages[r->n_loop];
+    char *at[r->n_loop];
+    intptr_t step[r->n_loop];
+    size_t item = 0;
+    for (unsigned i = 0; i < r->n_loop; i++) {
+        stage_plan(r, args, steps, i, &stages[i]);
+        item += stages[i].is_copied ? stages[i].size : 0;
+    }
+    size_t chunk = !item ? n : BLOCK / item;
+    if (chunk > n)
+        chunk = n;
+    if (item && (chunk < 1 || meets_input(r, args, steps, n)))
+        chunk = 1;
+    size_t bytes = 0;
+    for (unsigned i = 0; i < r->n_loop; i++) {
+        stages[i].offset = bytes;
+        if (stages[i].is_copied)
+            bytes += (stages[i].size * chunk + BLOCK_ALIGN - 1) / BLOCK_ALIGN *
+                     BLOCK_ALIGN;
+    }
+    char *memory = jf_alloc(bytes + BLOCK_ALIGN);
+    if (!memory)
+        return false;
+    uintptr_t aligned =
+        ((uintptr_t)memory + BLOCK_ALIGN - 1) & -(uintptr_t)BLOCK_ALIGN;
+    run_chunks(r, stages, n, chunk, (char *)aligned, at, step);
+    jf_free(memory);
+    return true;
+}
+
+/* --- the inner loop -------------------------------------------------------------------- */
+
+/* A _Bool in NumPy's memory is 0 or 1, whatever C has put there. */
+static void settle_bools(const UfuncRecord *r, char *const *args,
+                         const intptr_t *steps, intptr_t n)
+{
+    for (unsigned o = r->n_in; o < (unsigned)r->n_in + r->n_out; o++) {
+        if (!r->operands[o].is_bool)
+            continue;
+        unsigned char *p = (unsigned char *)args[o];
+        for (intptr_t i = 0; i < n; i++, p += steps[o])
+            *p = *p != 0;
+    }
+}
+
+static bool run(const UfuncRecord *r, char **args, const intptr_t *dimensions,
+                const intptr_t *steps)
+{
+    if (!r->is_staged)
+        r->inner(args, dimensions, steps, r->inner_data);
+    else if (!run_staged(r, args, steps, (size_t)dimensions[0]))
+        return false;
+    if (JF_UNLIKELY(r->has_bool))
+        settle_bools(r, args, steps, dimensions[0]);
+    return true;
+}
+
+/* NumPy looks for an exception after its loops, also after those that ran without
+ * the GIL. */
+static void fail(const UfuncRecord *r, bool no_memory)
+{
+    Gil g;
+    if (!jpy_gil_enter(&g))
+        return;
+    if (PyErr_Occurred())
+        ; /* the first one says it */
+    else if (no_memory)
+        PyErr_NoMemory();
+    else if (r->fn)
+        jpy_null_error(r->fn);
+    else
+        PyErr_Format(PyExc_RuntimeError, "ufunc '%s' is being freed", r->text);
+    jpy_gil_leave(&g);
+}
+
+void jpy_ufunc_run(char **args, const intptr_t *dimensions, const intptr_t *steps,
+                   void *record)
+{
+    const UfuncRecord *r = record;
+    if (dimensions[0] <= 0)
+        return;
+    if (JF_UNLIKELY(!r->fn || !r->fn->data)) {
+        fail(r, false);
+        return;
+    }
+    bool ok;
+    if (r->hold) {
+        Gil g;
+        if (!jpy_gil_enter(&g))
+            return;
+        ok = run(r, args, dimensions, steps);
+        jpy_gil_leave(&g);
+    } else if (jpy_thread_holds_gil()) {
+        PyThreadState *thread = jpy_gil_let_go();
+        ok = run(r, args, dimensions, steps);
+        jpy_gil_take(thread);
+    } else {
+        ok = run(r, args, dimensions, steps);
+    }
+    if (JF_UNLIKELY(!ok))
+        fail(r, true);
+}
