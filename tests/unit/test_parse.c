@@ -306,6 +306,53 @@ static void test_symbols(void)
     }
 }
 
+/* What access() says of lengths, wherever it stands; what makes no sense is read
+ * over. */
+static void test_access(void)
+{
+    static const struct {
+        const char *text;
+        int pairs[2][2]; /* array, length; -1: no such pair */
+    } rows[] = {
+        {"double f(const double *a, int n) __attribute__((access(read_only, 1, "
+         "2)));",
+         {{0, 1}, {-1}}},
+        {"__attribute__((__access__(__write_only__, 2, 1))) int f(int n, void *p);",
+         {{1, 0}, {-1}}},
+        {"[[gnu::access(none, 1), gnu::access(read_write, 3, 2)]] void f(char *s, "
+         "long n, "
+         "float *p);",
+         {{2, 1}, {-1}}},
+        {"void f(int *a, int *b, int n) __attribute__((access(read_only, 1, 3), "
+         "access(write_only, 2, 3)));",
+         {{0, 2}, {1, 2}}},
+        {"void f(int *a, int n) __attribute__((access(read_only, 1, 3)));",
+         {{-1}, {-1}}},
+        {"void f(int *a, int n) __attribute__((access(read_only, 2, 1)));",
+         {{-1}, {-1}}},
+        {"void f(int *a, int n) __attribute__((access(read_only, 0, 99999)));",
+         {{-1}, {-1}}},
+        {"void f(int *a, int n); void f(int *, int) "
+         "__attribute__((access(read_only, 1, 2)));",
+         {{0, 1}, {-1}}},
+    };
+    for (size_t i = 0; i < JF_COUNT(rows); i++) {
+        jf_Scope *s = jf_scope_new(universe), *other = jf_scope_new(universe);
+        must(s, rows[i].text);
+        jf_Diag d = JF_DIAG_INIT;
+        CHECK_INT(jf_scope_include(other, s, &d), JF_OK);
+        jf_scope_free(s);
+        const jf_Access *a = jf_scope_find(other, "f", 1)->access;
+        for (int k = 0; k < 2 && rows[i].pairs[k][0] >= 0;
+             k++, a = a ? a->next : a) {
+            CHECK_INT(a ? a->array : -1, rows[i].pairs[k][0]);
+            CHECK_INT(a ? a->length : -1, rows[i].pairs[k][1]);
+        }
+        CHECK(!a);
+        jf_scope_free(other);
+    }
+}
+
 static void test_details(void)
 {
     jf_Scope *s = jf_scope_new(universe);
@@ -587,6 +634,7 @@ int main(void)
     test_types();
     test_quals();
     test_symbols();
+    test_access();
     test_details();
     test_records();
     test_enums();

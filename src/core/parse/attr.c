@@ -173,6 +173,32 @@ static void attr_gil(Parser *p, Attrs *a)
     leave_nest(p);
 }
 
+/* A parameter's number in access(). */
+static uint16_t parameter_number(Parser *p)
+{
+    Value v = jf_parse_integer(p, "the number of a parameter");
+    return v.v > 0 && v.v <= UINT16_MAX ? (uint16_t)v.v : 0;
+}
+
+/* access(mode, array) and access(mode, array, length): the second kind is kept. */
+static void attr_access(Parser *p, Attrs *a)
+{
+    jf_parse_enter(p);
+    jf_parse_expect(p, JF_TK_LPAREN);
+    if (!p->tok.name)
+        jf_parse_expected(p, "read_only, write_only, read_write or none");
+    jf_parse_next(p);
+    jf_parse_expect(p, JF_TK_COMMA);
+    uint16_t array = parameter_number(p);
+    if (accept_tok(p, JF_TK_COMMA)) {
+        jf_Access *made = jf_parse_scratch(p, sizeof *made);
+        *made = (jf_Access){a->access, array, parameter_number(p)};
+        a->access = made;
+    }
+    jf_parse_expect(p, JF_TK_RPAREN);
+    leave_nest(p);
+}
+
 /* Conventions that only i386 tells apart are noise elsewhere. */
 static void set_conv(Parser *p, Attrs *a, const char *at, unsigned conv)
 {
@@ -220,6 +246,8 @@ static void one_attr(Parser *p, Attrs *a, bool ours)
         attr_vector(p, a);
     else if (word_is(&t, "mode"))
         attr_mode(p, a);
+    else if (word_is(&t, "access") && at_tok(p, JF_TK_LPAREN))
+        attr_access(p, a);
     else if (word_is(&t, "jiffi_gil") || (ours && word_is(&t, "gil")))
         attr_gil(p, a);
     else if (word_is(&t, "stdcall"))

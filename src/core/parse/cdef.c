@@ -127,6 +127,27 @@ static const char *const *keep_params(Parser *p, const Decl *d)
     return names;
 }
 
+/* Those of `list` that name an array and an integer, in front of `rest`. */
+static const jf_Access *keep_access(Parser *p, const jf_Access *list,
+                                    const jf_Type *fn, const jf_Access *rest)
+{
+    const jf_FuncInfo *f = fn->u.func;
+    for (; list; list = list->next) {
+        if (!list->array || !list->length || list->array > f->n_params ||
+            list->length > f->n_params ||
+            f->params[list->array - 1]->kind != JF_PTR ||
+            !jf_is_integral(f->params[list->length - 1]))
+            continue; /* as GCC: a warning there, nothing here */
+        jf_Access *made = jf_arena_alloc(&p->scope->arena, sizeof *made);
+        if (!made)
+            jf_parse_nomem(p);
+        *made = (jf_Access){rest, (uint16_t)(list->array - 1),
+                            (uint16_t)(list->length - 1)};
+        rest = made;
+    }
+    return rest;
+}
+
 static unsigned storage_flags(const Parser *p, const Specs *s)
 {
     return (s->storage & (JF_ST_STATIC) ? JF_S_STATIC : 0u) |
@@ -140,6 +161,8 @@ static void declare_function(Parser *p, Specs *s, Decl *d, const char *link,
     sym.flags = (uint16_t)storage_flags(p, s);
     sym.gil = d->attrs.gil ? d->attrs.gil : s->attrs.gil ? s->attrs.gil : p->gil;
     sym.params = keep_params(p, d);
+    sym.access = keep_access(p, s->attrs.access, d->type, NULL);
+    sym.access = keep_access(p, d->attrs.access, d->type, sym.access);
     jf_scope_declare(p, d->name, &sym, d->at, line);
 }
 

@@ -10,6 +10,20 @@
 
 /* --- copies ----------------------------------------------------------------- */
 
+static bool own_access(jf_Scope *s, jf_Symbol *sym)
+{
+    const jf_Access **at = &sym->access;
+    for (const jf_Access *from = sym->access; from; from = from->next) {
+        jf_Access *made = jf_arena_alloc(&s->arena, sizeof *made);
+        if (!made)
+            return false;
+        *made = *from;
+        *at = made;
+        at = &made->next;
+    }
+    return true;
+}
+
 /* What `sym` points to becomes the scope's. `names`: the names of parameters are
  * copied as well (those of another scope live as long as its group). */
 static bool own_texts(jf_Scope *s, jf_Symbol *sym, const char *name, bool names)
@@ -20,7 +34,8 @@ static bool own_texts(jf_Scope *s, jf_Symbol *sym, const char *name, bool names)
         plain ? name : jf_arena_strndup(&s->arena, sym->link, strlen(sym->link));
     if (sym->text)
         sym->text = jf_arena_strndup(&s->arena, sym->text, sym->text_size);
-    if (!sym->link || (sym->kind == JF_SYM_STRING && !sym->text))
+    if (!sym->link || (sym->kind == JF_SYM_STRING && !sym->text) ||
+        !own_access(s, sym))
         return false;
     if (!sym->params)
         return true;

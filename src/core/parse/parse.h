@@ -48,6 +48,13 @@ enum {
     JF_S_OPEN_FIRST = 32768 /* DOTS, `[][...]`: the first dimension stays open */
 };
 
+/* __attribute__((access(mode, array, length))) of a function: one parameter says how
+ * many items (of `void *`: bytes) there are behind another. */
+typedef struct jf_Access {
+    const struct jf_Access *next; /* scope's */
+    uint16_t array, length;       /* parameters, counted from 0 */
+} jf_Access;
+
 typedef struct jf_Symbol {
     const char *name;    /* scope's */
     const char *link;    /* name in the library: asm label, or `name` */
@@ -68,6 +75,7 @@ typedef struct jf_Symbol {
     size_t text_size;    /* without the NUL */
     const char *const *params; /* FUNCTION: names, NULL where none; scope's.
                             NULL when no parameter is named */
+    const jf_Access *access; /* FUNCTION: first of them; NULL: none */
 } jf_Symbol;
 
 typedef struct jf_CdefOptions {

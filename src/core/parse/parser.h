@@ -85,6 +85,7 @@ typedef struct Attrs {
     uint8_t gil;           /* jf_Gil */
     uint8_t conv;          /* JF_CC_* */
     bool packed;
+    jf_Access *access;     /* of functions: scratch; as written, so 0 is none */
     const char *at;        /* of the first one, for messages; NULL: none */
 } Attrs;
 

@@ -316,7 +316,7 @@ static bool says_more(const jf_Symbol *old, const jf_Symbol *new)
 {
     if (old->kind == JF_SYM_FUNCTION)
         return (old->type->flags & ~new->type->flags &JF_T_OLDSTYLE) ||
-               (!old->params && new->params);
+               (!old->params && new->params) || (!old->access && new->access);
     return old->kind == JF_SYM_VARIABLE && old->type != new->type &&
            old->type->length == JF_UNKNOWN;
 }
