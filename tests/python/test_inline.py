@@ -310,7 +310,7 @@ def test_line_in_an_imported_file(tmp_path):
 
 def test_generated_text_is_named_too():
     """A text that stands nowhere in the file: its own lines are counted."""
-    with pytest.raises(VerificationError, match=r"C source of ffi\.inline\(\)>:3:\d+: error"):
+    with pytest.raises(VerificationError, match=r"C source of ffi\.inline\(\)>:4:\d+: error"):
         make("\n".join(["int add(int a, int b)", "{", "return a +", "; }"]))
 
 
