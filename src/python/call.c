@@ -131,6 +131,7 @@ static void info_dealloc(PyObject *self)
         jf_type_unref(st->universe, f->fn);
     jf_free(f->text);
     type->tp_free(self);
+    jpy_sized_free(f->sized);
     Py_DECREF(type);
     jpy_state_unref(st);
 }

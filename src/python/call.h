@@ -35,6 +35,23 @@ typedef struct HostCode {
 typedef struct Handle Handle; /* below */
 
 typedef struct FunctionInfo {
+/* ffi.sized(): a parameter of C as Python's arguments fill it. */
+typedef struct SizedParam {
+    int32_t position; /* of its argument; -1: a length, taken from an array */
+    int32_t length;   /* an array: the parameter that gets its length; -1 */
+    uint64_t wants;   /* an array: jpy_numpy_wants(), 0 */
+    uint32_t unit;    /* an array: bytes of what is counted */
+} SizedParam;
+
+typedef struct Sized {
+    uint32_t n_given;    /* arguments that Python gives */
+    int flags;           /* METH_O or METH_FASTCALL */
+    jf_Code *code;       /* owned; NULL: not made, or no machine code */
+    char *text;          /* owned: a doc with all of C's parameters ... */
+    const char *names;   /* ... which begins here */
+    SizedParam params[]; /* C's, in order */
+} Sized;
+
     PyObject_HEAD
     PyMethodDef def;     /* of the builtin; its name and doc lie in `text` */
     State *st;           /* a reference */
@@ -46,6 +63,7 @@ typedef struct FunctionInfo {
     struct FunctionInfo *prev, *next; /* in handle's list */
     char *text;          /* owned: name, NUL, doc */
     uint8_t gil;         /* jf_Gil */
+    Sized *sized;        /* owned; NULL: every parameter has its argument */
     uint8_t ready;       /* ml_meth is a compiled wrapper and stays */
 } FunctionInfo;
 
@@ -185,6 +203,27 @@ PyObject *jpy_slots_one(PyObject *self, PyObject *arg);
 PyObject *jpy_slots_fast(PyObject *self, PyObject *const *args, Py_ssize_t n);
 
 /* --- call_recipe.c -------------------------------------------------------------------- */
+/* The slots call of this signature, made at first need; NULL with an exception. */
+HostCode *jpy_slots_code(CDataObject *fn);
+
+/* --- call_sized.c --------------------------------------------------------- */
+
+/* What an array gives: its pointer, and its length in the parameter's units. */
+typedef struct SizedCell {
+    void *pointer;
+    uint64_t length;
+} SizedCell;
+
+/* Argument for parameter `i`, which is an array whose length another one gets. 0,
+ * or -1 with an exception. */
+int jpy_sized_argument(CDataObject *fn, PyObject *value, size_t i, SizedCell *cell,
+                       Temp **temps);
+/* ValueError: the array of parameter `i` has `got` items, one before it `had`. */
+void jpy_sized_mismatch(CDataObject *fn, size_t i, uint64_t got, uint64_t had);
+void jpy_sized_free(Sized *s);
+/* Machine code for it, as jpy_thunk(). */
+int jpy_sized_thunk(CDataObject *fn, jf_Code **code);
+
 
 /* Machine code for `fn`. 0: *code is it, or NULL where only the slots path can do
  * this signature; -1 with an exception. */

@@ -342,7 +342,7 @@ static bool lay_frame(Maker *m)
     m->ret = jf_recipe_frame(&m->r, (uint32_t)ret, 16);
     if (m->has_temps)
         m->temps = jf_recipe_frame(&m->r, 8, 8);
-    m->lone = m->has_temps && m->flags == METH_O;
+    m->lone = m->has_temps && m->flags == METH_O && !m->sized;
     if (m->lone)
         m->target = jf_recipe_frame(&m->r, 8, 8);
     return true;
@@ -352,7 +352,8 @@ static void check_count(Maker *m)
 {
     jf_Recipe *r = &m->r;
     uint32_t wrong = jf_recipe_label(r);
-    jf_branch(r, JF_R2, JF_NE, JF_NOREG, m->plan->n_args, wrong);
+    jf_branch(r, JF_R2, JF_NE, JF_NOREG,
+              m->sized ? m->sized->n_given : m->plan->n_args, wrong);
     jf_op(r, JF_OP_COLD);
     jf_label(r, wrong);
     jf_arg(r, 0, JF_R0, 0);
@@ -408,27 +409,49 @@ static jf_Status compile(Maker *m, jf_Code **code, jf_Diag *d)
     return s;
 }
 
-int jpy_thunk(State *st, jf_Type *fn, uint8_t gil, jf_Code **code)
+/* The rest is filled in here. 0, or -1 with an exception. */
+static int thunk(Maker *m, uint8_t gil, jf_Code **code)
 {
-    Maker m = {.r = JF_RECIPE_INIT,
-               .st = st,
-               .fn = fn,
-               .flags = jpy_arity_flags(fn),
-               .release = gil != JF_GIL_HOLD};
     *code = NULL;
+    m->release = gil != JF_GIL_HOLD;
     jf_Diag d = JF_DIAG_INIT;
-    jf_Status s = jf_plan_of(st->universe, fn, &m.plan, &d);
-    if (s == JF_OK && lay_frame(&m)) {
-        m.fast_errno = jf_os_errno_offsets(&m.errno_at, &m.saved_at);
-        m.fast_gil = jpy_gil_slot(&m.gil_at);
-        make(&m);
-        s = compile(&m, code, &d);
+    jf_Status s = jf_plan_of(m->st->universe, m->fn, &m->plan, &d);
+    if (s == JF_OK && lay_frame(m)) {
+        m->fast_errno = jf_os_errno_offsets(&m->errno_at, &m->saved_at);
+        m->fast_gil = jpy_gil_slot(&m->gil_at);
+        make(m);
+        s = compile(m, code, &d);
     }
-    jf_recipe_free(&m.r);
+    jf_recipe_free(&m->r);
     if (s == JF_OK || s == JF_UNSUPPORTED) {
         jf_diag_clear(&d);
         return 0;
     }
-    jpy_raise_status(st, &d);
+    jpy_raise_status(m->st, &d);
     return -1;
+}
+
+int jpy_thunk(State *st, jf_Type *fn, uint8_t gil, jf_Code **code)
+{
+    Maker m = {
+        .r = JF_RECIPE_INIT, .st = st, .fn = fn, .flags = jpy_arity_flags(fn)};
+    return thunk(&m, gil, code);
+}
+
+int jpy_sized_thunk(CDataObject *fn, jf_Code **code)
+{
+    FunctionInfo *f = jpy_function_info(fn);
+    Maker m = {.r = JF_RECIPE_INIT,
+               .st = f->st,
+               .fn = f->fn,
+               .flags = f->sized->flags,
+               .sized = f->sized};
+    m.lengths = PyMem_Calloc(f->fn->u.func->n_params, sizeof *m.lengths);
+    if (!m.lengths) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    int bad = thunk(&m, f->gil, code);
+    PyMem_Free(m.lengths);
+    return bad;
 }

@@ -14,6 +14,9 @@ typedef struct Maker {
     jf_Type *fn;                /* borrowed */
     const jf_Plan *plan;        /* borrowed */
     int flags;                  /* METH_* */
+    const Sized *sized;         /* ffi.sized(): borrowed; NULL: a usual call */
+    int32_t *lengths;           /* by parameter: the frame cell of a length that an
+                                   array gave; 0: none yet; with `sized` */
     bool release;               /* let go of the GIL around the call */
     bool fast_errno;            /* errno is within reach of machine code */
     int32_t errno_at, saved_at; /* from THREAD, if fast_errno */

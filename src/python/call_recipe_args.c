@@ -14,6 +14,8 @@ static jf_Reg load_object(Maker *m, uint32_t i)
 {
     if (m->flags == METH_O)
         return JF_R1;
+    if (m->sized)
+        i = (uint32_t)m->sized->params[i].position;
     jf_load(&m->r, JF_T0, JF_R1, (int32_t)(i * sizeof(PyObject *)), 8, false);
     return JF_T0;
 }
@@ -27,8 +29,8 @@ static void branch_type(Maker *m, jf_Reg object, jf_Cond cc, const void *type,
                reg == JF_NOREG ? jpy_address(type) : 0, label);
 }
 
-/* Convert argument `i` into the frame's cell by C. */
-static void convert(Maker *m, jf_Reg object, uint32_t i)
+/* Convert argument `i` into the frame's cell by this C function. */
+static void convert_by(Maker *m, jf_Reg object, uint32_t i, uintptr_t function)
 {
     jf_Recipe *r = &m->r;
     jf_arg(r, 0, JF_R0, 0);
@@ -39,9 +41,14 @@ static void convert(Maker *m, jf_Reg object, uint32_t i)
         jf_arglea(r, 4, JF_FRAME, m->temps);
     else
         jf_arg(r, 4, JF_NOREG, 0);
-    jf_helper(r, JF_T0, (uintptr_t)jpy_argument);
+    jf_helper(r, JF_T0, function);
     jf_extend(r, JF_T0, JF_T0, 4, false);
     jf_branch(r, JF_T0, JF_NE, JF_NOREG, 0, m->fail);
+}
+
+static void convert(Maker *m, jf_Reg object, uint32_t i)
+{
+    convert_by(m, object, i, (uintptr_t)jpy_argument);
 }
 
 /* --- arguments --------------------------------------------------------------------- */
@@ -270,6 +277,37 @@ static void arg_pointer(Maker *m, uint32_t i, const jf_Type *t)
     jf_place(r, (int)i, JF_T1);
 }
 
+/* An array and its length, which goes into the parameter for it, or is compared with
+ * what is there already. */
+static void arg_sized(Maker *m, uint32_t i)
+{
+    jf_Recipe *r = &m->r;
+    int32_t n = m->sized->params[i].length;
+    convert_by(m, load_object(m, i), i, (uintptr_t)jpy_sized_argument);
+    jf_load(r, JF_T1, JF_FRAME, m->cell, 8, false);
+    jf_place(r, (int)i, JF_T1);
+    jf_load(r, JF_T1, JF_FRAME, m->cell + (int32_t)offsetof(SizedCell, length), 8,
+            false);
+    if (!m->lengths[n]) {
+        m->lengths[n] = jf_recipe_frame(r, 8, 8);
+        jf_store(r, JF_FRAME, m->lengths[n], JF_T1, 8);
+        jf_place(r, n, JF_T1);
+        return;
+    }
+    uint32_t differ = jf_recipe_label(r);
+    jf_load(r, JF_T2, JF_FRAME, m->lengths[n], 8, false);
+    jf_branch(r, JF_T1, JF_NE, JF_T2, 0, differ);
+    jf_op(r, JF_OP_COLD);
+    jf_label(r, differ);
+    jf_arg(r, 0, JF_R0, 0);
+    jf_arg(r, 1, JF_NOREG, i);
+    jf_arg(r, 2, JF_T1, 0);
+    jf_arg(r, 3, JF_T2, 0);
+    jf_helper(r, JF_NOREG, (uintptr_t)jpy_sized_mismatch);
+    jf_jump(r, m->fail);
+    jf_op(r, JF_OP_HOT);
+}
+
 static void arg_record(Maker *m, uint32_t i, const jf_Type *t)
 {
     jf_Recipe *r = &m->r;
@@ -308,7 +346,11 @@ void jpy_recipe_argument(Maker *m, uint32_t i)
 {
     const jf_Type *t = m->fn->u.func->params[i];
     const jf_PlanValue *v = &m->plan->args[i];
-    if (v->is_scalar && v->is_float && (v->size == 4 || v->size == 8))
+    if (m->sized && m->sized->params[i].position < 0)
+        return; /* a length: the array puts it there */
+    if (m->sized && m->sized->params[i].length >= 0)
+        arg_sized(m, i);
+    else if (v->is_scalar && v->is_float && (v->size == 4 || v->size == 8))
         arg_float(m, i, (int)v->size);
     else if (t->kind == JF_BOOL)
         arg_bool(m, i);

@@ -49,6 +49,14 @@ PyObject *jpy_arity_error(CDataObject *fn, Py_ssize_t given)
     const jf_Type *type = jpy_function_type(fn);
     FunctionInfo *f = jpy_function_info(fn);
     const char *least = type->flags & JF_T_VARIADIC ? "at least " : "";
+    if (f && f->sized) {
+        PyErr_Format(
+            PyExc_TypeError,
+            "%s() expects %u arguments (lengths are taken from arrays), got "
+            "%zd",
+            f->def.ml_name, (unsigned)f->sized->n_given, given);
+        return NULL;
+    }
     if (fn->ctype->st->cffi)
         f = NULL; /* cffi names the type alone */
     PyErr_Format(PyExc_TypeError, "%s%s'%s' expects %s%u arguments, got %zd",
@@ -77,15 +85,19 @@ static PyObject *argument_name(CDataObject *fn, size_t i)
     if (!f)
         return PyUnicode_FromFormat("'%s' argument %zu", jpy_cname(fn->ctype),
                                     i + 1);
-    const char *name;
-    size_t n = jpy_signature_param(f->def.ml_doc, (uint32_t)i, &name);
+    const char *name, *doc = f->sized ? f->sized->names : f->def.ml_doc;
+    size_t n = jpy_signature_param(doc, (uint32_t)i, &name);
+    size_t number = i + 1; /* as Python counts */
+    if (f->sized && i < f->fn->u.func->n_params &&
+        f->sized->params[i].position >= 0)
+        number = (size_t)f->sized->params[i].position + 1;
     if (!n || i >= f->fn->u.func->n_params)
-        return PyUnicode_FromFormat("%s() argument %zu", f->def.ml_name, i + 1);
+        return PyUnicode_FromFormat("%s() argument %zu", f->def.ml_name, number);
     PyObject *param = PyUnicode_DecodeUTF8(name, (Py_ssize_t)n, "replace");
     if (!param)
         return NULL;
     PyObject *text = PyUnicode_FromFormat("%s() argument %zu ('%U')",
-                                          f->def.ml_name, i + 1, param);
+                                          f->def.ml_name, number, param);
     Py_DECREF(param);
     return text;
 }
@@ -206,8 +218,7 @@ void jpy_call_block(const jf_Call *call, CDataObject *fn, uint8_t gil, void *blo
         jpy_gil_take(thread);
 }
 
-/* The slots path of this signature, made once. */
-static HostCode *slots_code(CDataObject *fn)
+HostCode *jpy_slots_code(CDataObject *fn)
 {
     FunctionInfo *f = jpy_function_info(fn);
     State *st = fn->ctype->st;
@@ -230,7 +241,7 @@ PyObject *jpy_slots_fast(PyObject *self, PyObject *const *args, Py_ssize_t n)
     CDataObject *fn = (CDataObject *)self;
     if (n != (Py_ssize_t)jpy_function_type(fn)->u.func->n_params)
         return jpy_arity_error(fn, n);
-    HostCode *c = slots_code(fn);
+    HostCode *c = jpy_slots_code(fn);
     if (!c)
         return NULL;
     const jf_Plan *plan = jf_call_plan(c->call);

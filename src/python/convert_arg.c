@@ -178,3 +178,50 @@ int jpy_pointer_argument(CTypeObject *ct, unsigned quals, PyObject *value,
     }
     return jpy_from_object(ct, (char *)pointer, value);
 }
+
+/* --- with a length -------------------------------------------------------- */
+
+static int no_length(CTypeObject *ct)
+{
+    PyErr_Format(
+        PyExc_TypeError,
+        "how many items this '%s' points to is not known: an array is expected",
+        jpy_cname(ct));
+    return -1;
+}
+
+/* Bytes of what has been taken without pinning it; -1 with an exception. */
+static Py_ssize_t bytes_of(CTypeObject *ct, PyObject *value, void *pointer)
+{
+    if (jpy_is_cdata(value)) {
+        CDataObject *cd = (CDataObject *)value;
+        Py_ssize_t size = pointer ? jpy_known_size(cd) : 0;
+        return size < 0 ? no_length(cd->ctype) : size;
+    }
+    if (PyBytes_Check(value))
+        return PyBytes_GET_SIZE(value);
+    if (PyList_Check(value) || PyTuple_Check(value))
+        return PySequence_Size(value) * ct->item_size;
+    if (PyUnicode_Check(value))
+        return jpy_text_units(value, ct->item_size) * ct->item_size;
+    Py_buffer view; /* NumPy's, not pinned: strings, or items that fit `ct` */
+    if (!jpy_is_ndarray(ct->st, value))
+        return no_length(ct);
+    if (jpy_numpy_size(value))
+        return (Py_ssize_t)(jpy_numpy_items(value) * jpy_numpy_size(value));
+    if (PyObject_GetBuffer(value, &view, PyBUF_RECORDS_RO) < 0)
+        return -1;
+    PyBuffer_Release(&view);
+    return view.len;
+}
+
+int jpy_sized_pointer(CTypeObject *ct, unsigned quals, PyObject *value,
+                      void **pointer, Py_ssize_t *bytes, Temp **temps)
+{
+    Temp *before = *temps;
+    if (jpy_pointer_argument(ct, quals, value, pointer, temps) < 0)
+        return -1;
+    *bytes = *temps != before && (*temps)->has_view ? (*temps)->view.len
+                                                    : bytes_of(ct, value, *pointer);
+    return *bytes < 0 ? -1 : 0;
+}

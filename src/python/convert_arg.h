@@ -75,6 +75,12 @@ int jpy_array_view(CTypeObject *ct, unsigned quals, PyObject *value,
 /* The same for items of whatever type, contiguous or not. */
 int jpy_any_view(State *st, PyObject *value, Py_buffer *view);
 
+/* --- convert_arg.c -------------------------------------------------------- */
+
+/* jpy_pointer_argument() that also says how many bytes there are. */
+int jpy_sized_pointer(CTypeObject *ct, unsigned quals, PyObject *value,
+                      void **pointer, Py_ssize_t *bytes, Temp **temps);
+
 /* Fill a view of one dimension by hand. `format` is static text; `owner` is taken
  * over. */
 static inline void jpy_view_fill(Py_buffer *view, PyObject *owner, void *data,

@@ -104,6 +104,8 @@ PyObject *jpy_ffi__included(PyObject *self, PyObject *unused);
 PyObject *jpy_ffi__texts(PyObject *self, PyObject *unused);
 FFI_ONE(_adopt);
 /* ffi_describe.c */
+/* call_sized.c */
+FFI_PLAIN(sized);
 PyObject *jpy_ffi__declared(PyObject *self, PyObject *unused);
 /* ufunc.c */
 FFI_PLAIN(ufunc);

@@ -203,6 +203,27 @@
 "C text as a Python object.\n" \
 "\n" \
 "A pointer to or array of one-byte items gives bytes, of wchar_t,\n" \
+#define DOC_sized \
+"sized($self, function, /, *, bytes=False, **lengths)\n--\n\n" \
+"The function without the parameters that say how long an array is: they\n" \
+"are taken from the array, each time it is called.\n" \
+"\n" \
+"    ffi.cdef('double dot(const double *a, const double *b, size_t n);')\n" \
+"    dot = ffi.sized(lib.dot, n=('a', 'b'))\n" \
+"    dot(x, y)\n" \
+"\n" \
+"function is a library's or a pointer to one. lengths name a parameter\n" \
+"each, an integer, and the array it counts, a pointer; several arrays\n" \
+"with one length must be of one length (ValueError). Without any, what\n" \
+"__attribute__((access(mode, array, length))) says in the declaration is\n" \
+"taken. Counted are items of the pointer's type, for void * and with\n" \
+"bytes=True bytes. Arrays may be NumPy's, other buffers, cdata arrays,\n" \
+"bytes, lists; a NULL pointer has no items.\n" \
+"\n" \
+"The result is a builtin of its own, as fast as the function's. Raises\n" \
+"TypeError if a name is not that of a fitting parameter; calls raise\n" \
+"OverflowError if the length's type is too small."
+
 "char16_t or char32_t gives str: up to the first zero, the array's end or\n" \
 "maxlen items (-1: no bound). A single character gives itself; an enum\n" \
 "the name of its value, or the number as str. Raises RuntimeError for\n" \

@@ -207,6 +207,7 @@ static PyMethodDef ffi_methods[] = {
     ONE(typeof),
     PLAIN(ufunc),
     FAST(unpack),
+    PLAIN(sized),
     PLAIN(verify),
     {"_adopt", jpy_ffi__adopt, METH_O, NULL},
     {"_included", jpy_ffi__included, METH_NOARGS, NULL},

@@ -158,6 +158,29 @@ uint64_t jpy_numpy_wants(uint8_t code, bool any, bool writable)
     return types ? (uint64_t)flags << 32 | types : 0;
 }
 
+size_t jpy_numpy_size(const PyObject *o)
+{
+    static const uint8_t sizes[] = {sizeof(bool),
+                                    1,
+                                    1,
+                                    sizeof(short),
+                                    sizeof(short),
+                                    sizeof(int),
+                                    sizeof(int),
+                                    sizeof(long),
+                                    sizeof(long),
+                                    sizeof(long long),
+                                    sizeof(long long),
+                                    sizeof(float),
+                                    sizeof(double),
+                                    sizeof(long double),
+                                    2 * sizeof(float),
+                                    2 * sizeof(double),
+                                    2 * sizeof(long double)};
+    unsigned num = (unsigned)((const NumpyArray *)o)->descr->type_num;
+    return num < JF_COUNT(sizes) ? sizes[num] : num == NUMPY_HALF ? 2 : 0;
+}
+
 /* --- its C API --------------------------------------------------------------- */
 
 /* The table in capsule `name` of NumPy's core module, which moved in 2.0. */

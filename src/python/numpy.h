@@ -88,6 +88,18 @@ static inline char *jpy_numpy_data(const PyObject *o, uint64_t wants)
     return a->data;
 }
 
+/* Items of an array. */
+static inline size_t jpy_numpy_items(const PyObject *o)
+{
+    const NumpyArray *a = (const NumpyArray *)o;
+    size_t n = 1;
+    for (int i = 0; i < a->nd; i++)
+        n *= (size_t)a->dimensions[i];
+    return n;
+}
+/* Bytes of an item where the type alone says it, else 0. */
+size_t jpy_numpy_size(const PyObject *o);
+
 /* The tables of NumPy's C API, importing NumPy: NULL with an exception (ImportError
  * that says what needs NumPy: `what`, "ffi.ufunc()"). Kept for good. */
 void **jpy_numpy_api(State *st, const char *what);   /* _ARRAY_API */
