@@ -151,7 +151,28 @@ class FFI:
     def to_dlpack(
         self, buffer: Buffer, max_version: tuple[int, int] | None = None
     ) -> Any: ...
-    def unpack(self, cdata: _CData, length: int) -> Any: ...
+    def unpack(
+        self,
+        cdata: _CData,
+        length: int | None = None,
+        fields: str | tuple[str, ...] | list[str] | None = None,
+    ) -> Any: ...
+    def pack(
+        self,
+        cdata: _CData,
+        values: Any,
+        fields: str | tuple[str, ...] | list[str] | None = None,
+    ) -> int: ...
+    def column(self, cdata: _CData, field: str, length: int | None = None) -> Any: ...
+    def asarray(
+        self,
+        cdata: _CData,
+        shape: int | tuple[int, ...] | list[int] | None = None,
+        dtype: Any = None,
+        readonly: bool = False,
+    ) -> Any: ...
+    def dtype(self, cdecl: _CDecl | _CData, /) -> Any: ...
+    def struct_from(self, dtype: Any, name: str | None = None) -> CType: ...
     @overload
     def from_buffer(self, cdecl: Buffer, *, require_writable: bool = False) -> _CData: ...
     @overload

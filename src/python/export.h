@@ -2,7 +2,8 @@
  *
  * C memory as others look at it: how far it reaches and how its items lie
  * (cdata_export.c), what PEP 3118 calls them (format.c), what NumPy and DLPack
- * call them (dtype.h, dlpack_out.c); views with steps (view.c). Whoever looks pins
+ * call them (dtype.h, dlpack_out.c); views with steps (view.c); lists of it and from
+ * lists (bulk.c). Whoever looks pins
  * the memory: ffi.release() refuses it until the last one has let go.
  */
 #ifndef JF_PYTHON_EXPORT_H
@@ -57,10 +58,30 @@ void jpy_buffer_done(Py_buffer *view);
 int jpy_cdata_getbuffer(PyObject *self, Py_buffer *view, int flags);
 void jpy_cdata_releasebuffer(PyObject *self, Py_buffer *view);
 
+/* --- bulk.c --------------------------------------------------------------------- */
+
+/* The items as lists in lists, those that are no numbers as cdata that keep `owner`
+ * (may be NULL); a row of characters within an item is one bytes or str. */
+PyObject *jpy_bulk_list(const Extent *e, PyObject *owner);
+/* Values from a list, tuple, buffer or any iterable into the items: as many as there
+ * are, and where `fewer` is set also less in the first dimension. How many, or -1
+ * with an exception that names the item; what stands before that is written. */
+Py_ssize_t jpy_bulk_fill(const Extent *e, PyObject *values, bool fewer);
+/* Put the index before the text of the TypeError, ... that a value has raised.
+ * Returns -1. */
+int jpy_bulk_at(Py_ssize_t i);
+
+/* --- ffi_bulk.c ----------------------------------------------------------------- */
+
+/* Go to a member "a.b" of the items. *bits: it is a bit-field, and `e` stays at the
+ * record that has it; bits NULL: such are refused. 0, or -1 with an exception. */
+int jpy_extent_member(State *st, Extent *e, PyObject *path, FieldInfo **bits);
+
 /* --- view.c --------------------------------------------------------------------- */
 
 /* A jiffi.View of the block, which pins `cd`; `e` is copied. */
 PyObject *jpy_view(CDataObject *cd, const Extent *e);
+bool jpy_view_readonly(PyObject *view);
 int jpy_init_view(State *st, PyObject *module);
 
 /* --- dlpack_out.c --------------------------------------------------------------- */

@@ -99,6 +99,7 @@ FFI_PLAIN(emit_python_code);
 FFI_PLAIN(inline);
 FFI_PLAIN(set_source);
 FFI_PLAIN(set_source_pkgconfig);
+FFI_PLAIN(struct_from);
 FFI_PLAIN(verify);
 PyObject *jpy_ffi__included(PyObject *self, PyObject *unused);
 PyObject *jpy_ffi__texts(PyObject *self, PyObject *unused);
@@ -114,7 +115,13 @@ FFI_PLAIN(ufunc);
 PyObject *jpy_ufunc_origin(PyObject *module, PyObject *ufunc);
 /* ffi_string.c */
 FFI_FAST(string);
+/* ffi_bulk.c */
 FFI_FAST(unpack);
+FFI_FAST(pack);
+FFI_FAST(column);
+/* asarray.c, dtype.c */
+FFI_FAST(asarray);
+FFI_ONE(dtype);
 
 /* dlpack_out.c */
 FFI_FAST(to_dlpack);

@@ -4,7 +4,8 @@
  * written in Python, in the package jiffi.build, which is imported when the
  * first of them is called: `import jiffi` alone stays cheap. The function of the
  * same name there gets the FFI before the arguments. inline() has a module of its
- * own, which needs nothing else where the cache has the answer.
+ * own, which needs nothing else where the cache has the answer; so has struct_from(),
+ * which is here because it is in Python too.
  */
 #include "python/ffi.h"
 
@@ -75,6 +76,11 @@ FFI_PLAIN(set_source)
 FFI_PLAIN(set_source_pkgconfig)
 {
     return delegate(self, PACKAGE, "set_source_pkgconfig", args, kwargs);
+}
+
+FFI_PLAIN(struct_from)
+{
+    return delegate(self, "jiffi._dtype", "struct_from", args, kwargs);
 }
 
 FFI_PLAIN(verify)

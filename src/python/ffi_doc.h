@@ -230,12 +230,86 @@
 "NULL, TypeError for other types."
 
 #define DOC_unpack \
-"unpack($self, cdata, length)\n--\n\n" \
+"unpack($self, cdata, length=None, fields=None)\n--\n\n" \
 "The first length items of a pointer or array, zeros included: bytes for\n" \
-"char, str for wide characters, else a list of the items.\n" \
+"char, str for wide characters, else a list of the items. Without length\n" \
+"all of them, where it is known how many there are.\n" \
 "\n" \
-"length is not checked against the memory. Raises ValueError if it is\n" \
-"negative, RuntimeError for NULL."
+"fields is the name of a member of the structs ('x', 'pos.x') and gives a\n" \
+"list of that member's values, arrays in it as lists and characters as\n" \
+"bytes or str; a tuple of names gives a tuple of such lists.\n" \
+"\n" \
+"length is checked against the memory only with fields: without, it is as\n" \
+"in cffi. Raises ValueError if it is negative, IndexError if it is too\n" \
+"large, RuntimeError for NULL, KeyError for no such member."
+
+#define DOC_pack \
+"pack($self, cdata, values, fields=None)\n--\n\n" \
+"Write values into the items of a pointer or array, from the first on,\n" \
+"and return how many there were: the reverse of unpack().\n" \
+"\n" \
+"values is a list, a tuple, any object with a buffer (copied as it is\n" \
+"where its items fit) or any iterable. fields is the name of a member of\n" \
+"the structs ('x', 'pos.x'); with a tuple of names, values is a sequence\n" \
+"of columns. Text in bytes or str fills the rest of a char array with\n" \
+"zeros.\n" \
+"\n" \
+"Raises IndexError, before anything is written, for more values than\n" \
+"items, where the number of items is known. The exception of a value that\n" \
+"does not fit names its index; those before it are written."
+
+#define DOC_column \
+"column($self, cdata, field, length=None)\n--\n\n" \
+"One member of every struct of an array as a view of the same memory,\n" \
+"with the size of a struct as the step from item to item.\n" \
+"\n" \
+"    xs = ffi.column(points, 'pos.x')\n" \
+"    xs[3], xs[1:4] = 0.5, [1.0, 2.0, 3.0]\n" \
+"    np.asarray(xs).sum()\n" \
+"\n" \
+"field is the name of a member, also of one within it; arrays on the way\n" \
+"become dimensions. A pointer of which nobody knows how many items it has\n" \
+"needs length. The view is a sequence and a typed buffer, with shape,\n" \
+"strides, tolist(); it keeps cdata alive, and ffi.release(cdata) is\n" \
+"refused (BufferError) as long as it is there.\n" \
+"\n" \
+"Raises KeyError for no such member, TypeError for a bit-field,\n" \
+"IndexError for more items than there are."
+
+#define DOC_asarray \
+"asarray($self, cdata, shape=None, dtype=None, readonly=False)\n--\n\n" \
+"C memory as a numpy.ndarray, without a copy.\n" \
+"\n" \
+"An array has its own shape; a pointer needs one (an int or a tuple), in\n" \
+"items of what it points to or of dtype. dtype is a NumPy dtype or a\n" \
+"ctype; void * needs it. Structs become structured arrays: ffi.dtype().\n" \
+"The array keeps cdata alive, and ffi.release(cdata) is refused\n" \
+"(BufferError) as long as it is there. It can be written to, but for\n" \
+"readonly=True and memory that is known to be read-only.\n" \
+"\n" \
+"Raises ValueError if the size of the memory is known and too small, or\n" \
+"for NULL; ImportError without NumPy (1.22 or newer)."
+
+#define DOC_dtype \
+"dtype($self, cdecl, /)\n--\n\n" \
+"The numpy.dtype of a C type: same size, same offsets.\n" \
+"\n" \
+"Members of a union overlap; nested structs are nested, arrays in structs\n" \
+"are sub-arrays, of characters 'S16' or 'U16'; pointers are uintp.\n" \
+"Bit-fields are left out, and what NumPy has no type for is a void of its\n" \
+"size. Raises TypeError for a type without size, ImportError without\n" \
+"NumPy (1.22 or newer)."
+
+#define DOC_struct_from \
+"struct_from($self, dtype, name=None)\n--\n\n" \
+"The C type of a numpy.dtype: the reverse of dtype().\n" \
+"\n" \
+"A structured dtype needs the name of a struct. If it is not declared it\n" \
+"is declared here, with members at the dtype's offsets; if it is, its\n" \
+"layout must be exactly the dtype's (ValueError names the first\n" \
+"difference). Fields that overlap, all at offset 0, make a union. Raises\n" \
+"TypeError for what no C type can be: Python objects, foreign byte order,\n" \
+"names that are none in C."
 
 #define DOC_to_dlpack \
 "to_dlpack($self, buffer, max_version=None)\n--\n\n" \

@@ -4,6 +4,7 @@
  * methods. The methods are in the other ffi files, by topic.
  */
 #include "python/cffi/stock.h"
+#include "python/export.h"
 #include "python/ffi.h"
 #include "python/ffi_doc.h"
 
@@ -171,14 +172,17 @@ int jpy_ffi_set_errno(PyObject *self, PyObject *value, void *closure)
 static PyMethodDef ffi_methods[] = {
     FAST(addressof),
     ONE(alignof),
+    FAST(asarray),
     FAST(callback),
     FAST(cast),
     FAST(cdef),
+    FAST(column),
     PLAIN(compile),
     PLAIN(def_extern),
     PLAIN(distutils_extension),
     ONE(dlclose),
     FAST(dlopen),
+    ONE(dtype),
     PLAIN(embedding_api),
     PLAIN(embedding_init_code),
     PLAIN(emit_c_code),
@@ -197,12 +201,14 @@ static PyMethodDef ffi_methods[] = {
     FAST(new_allocator),
     ONE(new_handle),
     FAST(offsetof),
+    FAST(pack),
     ONE(release),
     PLAIN(set_source),
     PLAIN(set_source_pkgconfig),
     ONE(set_unicode),
     ONE(sizeof),
     FAST(string),
+    PLAIN(struct_from),
     FAST(to_dlpack),
     ONE(typeof),
     PLAIN(ufunc),
@@ -304,7 +310,7 @@ static PyMethodDef functions[] = {
 
 int jpy_init_ffi(State *st, PyObject *module)
 {
-    if (jpy_init_buffer(st, module) < 0)
+    if (jpy_init_buffer(st, module) < 0 || jpy_init_view(st, module) < 0)
         return -1;
     st->ffi_type = jpy_type(st, module, &ffi_spec, NULL);
     if (!st->ffi_type)

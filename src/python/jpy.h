@@ -42,6 +42,7 @@ typedef struct State {
     PyTypeObject *cdata_ext_type; /* the other: CDataExt below */
     PyTypeObject *cdata_iter_type;
     PyTypeObject *buffer_type;
+    PyTypeObject *view_type;   /* jiffi.View: view.c */
     PyTypeObject *ffi_type;
     PyTypeObject *lib_type;    /* module subclass for libraries with variables */
     PyTypeObject *function_type; /* FunctionInfo: call.h */

@@ -86,6 +86,7 @@ static PyObject **state_object(State *st, size_t i)
                         (PyObject **)&st->cdata_ext_type,
                         (PyObject **)&st->cdata_iter_type,
                         (PyObject **)&st->buffer_type,
+                        (PyObject **)&st->view_type,
                         (PyObject **)&st->ffi_type,
                         (PyObject **)&st->lib_type,
                         (PyObject **)&st->function_type,
