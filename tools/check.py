@@ -334,6 +334,8 @@ def finish(what, steps):
     print("\nseconds (of them on a core): " + ", ".join(
         "%s %.0f (%.0f)" % (s.name, s.seconds, s.cpu) for s in ran))
     print("%s: %.0f s on a core" % (what, sum(s.cpu for s in ran)))
+    if len(ran) < len(steps):
+        print("not run: " + ", ".join(s.name for s in steps if s not in ran))
     for step in steps:
         for line in step.trouble:
             print("FAILED", line)
