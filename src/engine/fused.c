@@ -6,6 +6,8 @@
  */
 #include "engine/inner.h"
 
+#include "exec/exec.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -68,9 +70,24 @@ static jf_Status make_callback(jf_Universe *u, jf_Type *fn, jf_Fused *f,
 /* JF_UNSUPPORTED: the interpreter may still do it. */
 static jf_Status make_code(jf_Fused *f, const char *name, jf_Diag *d)
 {
-    (void)f;
-    (void)name;
-    return jf_diag_set(d, JF_UNSUPPORTED, "no machine code of programs yet");
+    const jf_Program *p = &f->program;
+    jf_Recipe r = JF_RECIPE_INIT;
+    jf_Buf full = JF_BUF_INIT;
+    if (engine_mode() != MODE_CODE)
+        return jf_diag_set(d, JF_UNSUPPORTED, "no machine code here: %s",
+                           jf_exec_why_not());
+    for (uint32_t i = 0; i < p->n_calls; i++)
+        if (p->calls[i].plan->abi != p->plan->abi)
+            return jf_diag_set(d, JF_UNSUPPORTED, "a plan of another convention");
+    jf_Status st = jf_program_lower(p, &r, d);
+    jf_buf_printf(&full, "jiffi:fused %s", name);
+    if (st == JF_OK && full.failed)
+        st = jf_diag_set(d, JF_NOMEM, "out of memory");
+    if (st == JF_OK)
+        st = jf_compile(&r, p->plan, full.p, &f->code, d);
+    jf_buf_free(&full);
+    jf_recipe_free(&r);
+    return st;
 }
 
 /* --- the doors ---------------------------------------------------------------------- */

@@ -238,6 +238,22 @@ void x64_shift(jf_Buf *b, X64Shift op, int d, int count)
     byte(b, (unsigned)count);
 }
 
+void x64_shift_cl(jf_Buf *b, X64Shift op, int d)
+{
+    op_rr(b, W64, 0xd3, (int)op, d);
+}
+
+void x64_sign_rdx(jf_Buf *b, int w)
+{
+    prefixes(b, w == 8 ? W64 : 0, 0, 0, true);
+    byte(b, 0x99);
+}
+
+void x64_div(jf_Buf *b, int s, int w, bool sign)
+{
+    op_rr(b, w == 8 ? W64 : 0, 0xf7, sign ? 7 : 6, s);
+}
+
 void x64_push(jf_Buf *b, int r)
 {
     prefixes(b, 0, 0, r, true);
@@ -425,6 +441,37 @@ void x64_psrldq(jf_Buf *b, int d, int bytes)
 void x64_cvt(jf_Buf *b, int d, int s, int to)
 {
     op_rr(b, to == 4 ? PF2 : PF3, 0x0f5a, d, s);
+}
+
+void x64_sse(jf_Buf *b, X64Sse op, int d, int s, int w)
+{
+    op_rr(b, w == 4 ? PF3 : PF2, 0x0f00u | (unsigned)op, d, s);
+}
+
+void x64_ucomis(jf_Buf *b, int d, int s, int w)
+{
+    op_rr(b, w == 4 ? 0 : P66, 0x0f2e, d, s);
+}
+
+void x64_cvt_int(jf_Buf *b, int d, int s, int w)
+{
+    op_rr(b, W64 | (w == 4 ? PF3 : PF2), 0x0f2a, d, s);
+}
+
+void x64_cvt_trunc(jf_Buf *b, int d, int s, int w)
+{
+    op_rr(b, W64 | (w == 4 ? PF3 : PF2), 0x0f2c, d, s);
+}
+
+void x64_pcmpeqd(jf_Buf *b, int d, int s)
+{
+    op_rr(b, P66, 0x0f76, d, s);
+}
+
+void x64_psll(jf_Buf *b, int d, int bits, int w)
+{
+    op_rr(b, P66, w == 4 ? 0x0f72 : 0x0f73, 6, d);
+    byte(b, (unsigned)bits);
 }
 
 /* --- x87 ----------------------------------------------------------------------- */

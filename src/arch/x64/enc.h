@@ -38,6 +38,7 @@ typedef enum X64Shift { X_SHL = 4, X_SHR = 5, X_SAR = 7 } X64Shift;
 /* Low four bits of Jcc. */
 typedef enum X64Cc {
     X_CC_B = 2, X_CC_AE = 3, X_CC_E = 4, X_CC_NE = 5, X_CC_BE = 6, X_CC_A = 7,
+    X_CC_P = 10, X_CC_NP = 11,
     X_CC_L = 12, X_CC_GE = 13, X_CC_LE = 14, X_CC_G = 15
 } X64Cc;
 
@@ -71,6 +72,10 @@ void x64_test(jf_Buf *b, int d, int s);
 void x64_imul(jf_Buf *b, int d, int s);
 void x64_imul_imm(jf_Buf *b, int d, int32_t imm);
 void x64_shift(jf_Buf *b, X64Shift op, int d, int count);
+void x64_shift_cl(jf_Buf *b, X64Shift op, int d);       /* by cl */
+/* w 4, 8: the sign of rax into all of rdx, and rdx:rax / s, rest to rdx */
+void x64_sign_rdx(jf_Buf *b, int w);
+void x64_div(jf_Buf *b, int s, int w, bool sign);
 void x64_push(jf_Buf *b, int r);
 void x64_pop(jf_Buf *b, int r);
 void x64_ret(jf_Buf *b);
@@ -105,6 +110,17 @@ void x64_pextrw(jf_Buf *b, int d, int s, int word); /* general d, zero-extended 
 void x64_pxor(jf_Buf *b, int d, int s);
 void x64_psrldq(jf_Buf *b, int d, int bytes);
 void x64_cvt(jf_Buf *b, int d, int s, int to);    /* to 4: sd to ss; 8: ss to sd */
+
+/* Scalars of w 4 or 8 bytes. */
+typedef enum X64Sse {
+    X_ADDS = 0x58, X_MULS = 0x59, X_SUBS = 0x5c, X_DIVS = 0x5e
+} X64Sse;
+void x64_sse(jf_Buf *b, X64Sse op, int d, int s, int w);
+void x64_ucomis(jf_Buf *b, int d, int s, int w);
+void x64_cvt_int(jf_Buf *b, int d, int s, int w);   /* xmm d = general s */
+void x64_cvt_trunc(jf_Buf *b, int d, int s, int w); /* general d = xmm s */
+void x64_pcmpeqd(jf_Buf *b, int d, int s);
+void x64_psll(jf_Buf *b, int d, int bits, int w);   /* each w bytes of d */
 
 /* --- x87 ------------------------------------------------------------------------ */
 

@@ -49,6 +49,8 @@ static unsigned regs_of(const jf_Ins *in)
     case JF_OP_ALIGN:
     case JF_OP_COLD:
     case JF_OP_HOT:
+    case JF_OP_USE:
+    case JF_OP_ENTER:
         return 0;
     case JF_OP_ARG:
     case JF_OP_ARGLEA:
@@ -60,6 +62,7 @@ static unsigned regs_of(const jf_Ins *in)
     case JF_OP_FOREIGN:
     case JF_OP_RESULTM:
     case JF_OP_RETURN:
+    case JF_OP_LEAVE:
         return 1u << in->b;
     case JF_OP_CONST:
     case JF_OP_HELPER:
@@ -96,7 +99,8 @@ static bool has_loops(X64Thunk *t)
         if (in->op == JF_OP_LABEL) {
             t->label_at[in->label] = 1;
         } else if (in->op == JF_OP_JUMP || in->op == JF_OP_BRANCH ||
-                   in->op == JF_OP_BRANCHM || in->op == JF_OP_COUNTM) {
+                   in->op == JF_OP_BRANCHM || in->op == JF_OP_COUNTM ||
+                   in->op == JF_OP_BRANCHF) {
             if (t->label_at[in->label])
                 return true;
         }
@@ -107,9 +111,9 @@ static bool has_loops(X64Thunk *t)
 static uint16_t helper_bit(X64Thunk *t, const jf_Ins *in)
 {
     if (in->op == JF_OP_ARGF) {
-        if (in->c > 0)
-            t->error = "a helper with more than one floating-point argument";
-        return 1u << X64_VEC_BIT;
+        if (in->c > 1)
+            t->error = "a helper with more than two floating-point arguments";
+        return (uint16_t)(1u << (X64_VEC_BIT + (in->c & 1)));
     }
     if (in->c >= X64_N_GPR) {
         t->error = "a helper with more than six arguments";
@@ -164,6 +168,9 @@ static void survey_one(X64Thunk *t, Survey *s, uint32_t i, bool cold,
             s->foreign = i;
         *placed = 0;
         break;
+    case JF_OP_USE:
+        x64_use(t, i);
+        break;
     default:
         *placed |= places_of(t, in);
     }
@@ -189,6 +196,8 @@ static Survey survey(X64Thunk *t)
         survey_one(t, &s, i, cold, &placed, &args);
     }
     s.loops = has_loops(t);
+    if (x64_is_function(t) && s.used & 0xf)
+        t->error = "registers that are kept, in a recipe that is a C function";
     return s;
 }
 
@@ -266,6 +275,18 @@ static uint32_t spill_size(uint16_t mask, int lights)
     return n;
 }
 
+/* Room for the arguments of every call. */
+static uint32_t stack_area(const X64Thunk *t)
+{
+    if (!t->r->n_plans)
+        return t->plan->stack_size;
+    uint32_t most = 0;
+    for (uint32_t k = 0; k < t->r->n_plans; k++)
+        if (most < t->r->plans[k]->stack_size)
+            most = t->r->plans[k]->stack_size;
+    return most;
+}
+
 static void choose_frame(X64Thunk *t, const Survey *s)
 {
     bool foreign = s->foreign < t->r->n;
@@ -283,7 +304,7 @@ static void choose_frame(X64Thunk *t, const Survey *s)
         n = (uint32_t)jf_round_up(n, 16) + spill;
     t->spill = -(int32_t)n;
     if (foreign)
-        n += t->plan->stack_size;
+        n += stack_area(t);
     if (t->calls)
         n = (uint32_t)jf_round_up(n, 16);
     t->frame = n;
@@ -486,7 +507,9 @@ static void emit_all(X64Thunk *t, const Survey *s)
         t->in_args = false;
         for (uint32_t i = 0; i < t->r->n; i++) {
             uint8_t op = t->r->ins[i].op;
-            if (op == JF_OP_COLD || op == JF_OP_HOT)
+            if (op == JF_OP_USE)
+                x64_use(t, i); /* written order: hot and cold alike */
+            else if (op == JF_OP_COLD || op == JF_OP_HOT)
                 cold = op == JF_OP_COLD;
             else if (cold != (round == 1))
                 continue;
@@ -553,7 +576,7 @@ static jf_Status encode(const jf_Recipe *r, const jf_Plan *plan, jf_Buf *out,
 {
     if (r->failed)
         return jf_diag_set(d, JF_NOMEM, "out of memory");
-    X64Thunk t = {.r = r, .plan = plan, .b = out, .start = out->n};
+    X64Thunk t = {.r = r, .plan = plan, .own = plan, .b = out, .start = out->n};
     void *memory = tables(&t);
     if (!memory)
         return jf_diag_set(d, JF_NOMEM, "out of memory");

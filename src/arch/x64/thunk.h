@@ -2,7 +2,8 @@
  *
  * Inner header of the x86-64 thunk encoder: the state of one encoding, shared
  * by thunk.c (frame, order, jumps), thunk_ops.c (plain instructions) and
- * thunk_place.c (arguments, calls, results).
+ * thunk_place.c (arguments, calls, results), thunk_fn.c (recipes that are C
+ * functions, floating point, division).
  *
  * Registers. T0..T2 are rax, r10, r11; F0, F1 are xmm8, xmm9; xmm15 (and 13, 14
  * in long copies) is the encoder's own. An R lives in one of two ways:
@@ -49,7 +50,8 @@ typedef struct X64Fix {
 
 typedef struct X64Thunk {
     const jf_Recipe *r;
-    const jf_Plan *plan;  /* NULL: no foreign call */
+    const jf_Plan *plan;  /* of the foreign call; NULL: there is none */
+    const jf_Plan *own;   /* of the recipe, if it is a function */
     jf_Buf *b;
     size_t start;         /* where the thunk begins in `b` */
 
@@ -95,11 +97,29 @@ typedef struct X64Scratch {
 X64Scratch x64_scratch(X64Thunk *t, uint32_t i, uint16_t also, int no1, int no2);
 void x64_scratch_done(X64Thunk *t, X64Scratch s);
 
+/* Is the recipe a C function of its own plan? */
+static inline bool x64_is_function(const X64Thunk *t)
+{
+    return t->r->n && t->r->ins[0].op == JF_OP_ENTER;
+}
+/* The USE at `i` has been reached. */
+static inline void x64_use(X64Thunk *t, uint32_t i)
+{
+    JF_ASSERT(t->r->ins[i].c < t->r->n_plans);
+    t->plan = t->r->plans[t->r->ins[i].c];
+}
+
+/* `size` bytes at `m`, 1 to 8, into general register `d`, which is not the base
+ * unless that is one load; into vector register `d`, up to 16. */
+void x64_load_piece(X64Thunk *t, int d, X64Mem m, uint32_t size, uint8_t extend);
+void x64_load_vec(X64Thunk *t, int d, X64Mem m, uint32_t size);
+
 /* One instruction each; `i` is its index. */
 void x64_op_plain(X64Thunk *t, uint32_t i);
 void x64_op_place(X64Thunk *t, uint32_t i);
 void x64_op_helper(X64Thunk *t, uint32_t i);
 void x64_op_result(X64Thunk *t, uint32_t i);
+void x64_op_fn(X64Thunk *t, uint32_t i);
 void x64_jump(X64Thunk *t, uint32_t label);
 void x64_jump_if(X64Thunk *t, X64Cc cc, uint32_t label);
 void x64_epilogue(X64Thunk *t);

@@ -264,7 +264,7 @@ void x64_op_plain(X64Thunk *t, uint32_t i)
         op_return(t, in);
         break;
     default:
-        t->error = "an unknown instruction";
+        x64_op_fn(t, i);
     }
     t->flags_reg = flags;
     t->flags_logic = logic;

@@ -13,7 +13,7 @@
 /* `size` bytes at `m` into general register `d`, upper bytes zero or anything.
  * Odd sizes are put together from the top: a 32-bit load, shifts, and loads
  * that replace only the low byte or word. `d` is not the base of `m`. */
-static void load_piece(X64Thunk *t, int d, X64Mem m, uint32_t size, uint8_t extend)
+void x64_load_piece(X64Thunk *t, int d, X64Mem m, uint32_t size, uint8_t extend)
 {
     JF_ASSERT(size >= 1 && size <= 8);
     if (size == 1 || size == 2 || size == 4 || size == 8) {
@@ -36,7 +36,7 @@ static void load_piece(X64Thunk *t, int d, X64Mem m, uint32_t size, uint8_t exte
 
 /* `size` bytes at `m` into vector register `d`. Halves of _Float16 structs are
  * put in word by word. */
-static void load_vec(X64Thunk *t, int d, X64Mem m, uint32_t size)
+void x64_load_vec(X64Thunk *t, int d, X64Mem m, uint32_t size)
 {
     if (size == 16) {
         x64_movups_load(t->b, d, m);
@@ -83,7 +83,7 @@ static void copy_to_stack(X64Thunk *t, uint32_t i, uint16_t own, uint32_t stack,
     uint32_t size = p->size;
     if (size < 4) {
         X64Scratch s = x64_scratch(t, i, own, from.base, -1);
-        load_piece(t, s.reg, from, size, p->extend);
+        x64_load_piece(t, s.reg, from, size, p->extend);
         x64_store(t->b, to, s.reg, 8);
         x64_scratch_done(t, s);
         return;
@@ -137,9 +137,9 @@ static void place_memory(X64Thunk *t, uint32_t i)
         if (v->indirect)
             place_address(t, i, p, m);
         else if (p->place == JF_IN_GPR)
-            load_piece(t, x64_arg_gpr[p->reg], at, p->size, p->extend);
+            x64_load_piece(t, x64_arg_gpr[p->reg], at, p->size, p->extend);
         else if (p->place == JF_IN_VEC)
-            load_vec(t, p->reg, at, p->size);
+            x64_load_vec(t, p->reg, at, p->size);
         else if (p->place == JF_ON_STACK)
             copy_to_stack(t, i, own, p->stack, at, p);
         else
@@ -244,7 +244,7 @@ static void spill(X64Thunk *t, uint32_t i, bool load)
 static void helper_argument(X64Thunk *t, const jf_Ins *in)
 {
     if (in->op == JF_OP_ARGF) {
-        x64_movaps(t->b, 0, t->hw[in->b]);
+        x64_movaps(t->b, in->c, t->hw[in->b]);
         return;
     }
     int d = x64_arg_gpr[in->c];

@@ -20,6 +20,10 @@
  * set "placed so far" follows the written order of instructions, so cold code
  * is written where it belongs logically, between COLD and HOT; the encoder
  * moves it behind the hot path.
+ *
+ * A recipe can also be a C function of any type. It begins with ENTER, ends with
+ * LEAVE instead of RETURN, has no R0..R3, and makes calls of several plans: USE
+ * says whose places are meant from there on, in written order.
  */
 #ifndef JF_PLAN_RECIPE_H
 #define JF_PLAN_RECIPE_H
@@ -56,9 +60,16 @@ typedef enum jf_Cond {
     X(ADDTO)   /* [a + off] (64 bits) = [a + off] + (b or imm) */              \
     X(SHL)     /* a = a << imm; likewise: */                                   \
     X(SHR)     X(SAR)                                                          \
+    X(SHLV)    /* a = a << (low 6 bits of b); likewise: */                     \
+    X(SHRV)    X(SARV)                                                         \
+    X(DIV)     /* a = a / b, the low w bytes (4, 8) of both, s: signed; a is   \
+                  T0, b T1 or T2; the hardware traps where C is undefined */   \
+    X(MOD)     /* a = a % b, likewise */                                       \
     X(BRANCH)  /* if (a cond(c) (b or imm)) goto label */                      \
     X(BRANCHM) /* if ([a + off] (64 bits) cond(c) (b or imm)) goto label */    \
     X(COUNTM)  /* [a + off] (64 bits) = [a + off] - 1; if not 0 goto label */  \
+    X(BRANCHF) /* if (F a cond(c) F b) goto label, w; c EQ NE LT LE GT GE;     \
+                  where one is no number, only NE holds */                     \
     X(JUMP)    /* goto label */                                                \
     X(ALIGN)   /* the label that follows is the top of a tight loop */         \
     X(LABEL)   /* label: */                                                    \
@@ -67,9 +78,15 @@ typedef enum jf_Cond {
     X(LOADF)   /* F a = [b + off], w 4 or 8 */                                 \
     X(STOREF)  /* [a + off] = F b, w 4 or 8 */                                 \
     X(CVTF)    /* F a = F b converted to w (4 from 8, 8 from 4) */             \
+    X(ADDF)    /* F a = F a + F b, w 4 or 8; likewise: */                      \
+    X(SUBF)    X(MULF) X(DIVF)                                                 \
+    X(NEGF)    /* F a = -F a, w */                                             \
+    X(INTF)    /* F a = b, signed, as a float of w */                          \
+    X(TRUNCF)  /* a = F b (of w) towards zero; 2^63 if that is no int64 */     \
+    X(BITSF)   /* F a = the bits of b */                                       \
     X(ARG)     /* helper argument number c = b or imm */                       \
     X(ARGLEA)  /* helper argument number c = b + off */                        \
-    X(ARGF)    /* helper float argument number c (0) = F b, w 8 */             \
+    X(ARGF)    /* helper float argument number c (0, 1) = F b, w 8 */          \
     X(HELPER)  /* a = call imm with the ARGs just given; a may be NOREG */     \
     X(HELPERF) /* F a = the same, helper returns double */                     \
     X(PLACE)   /* scalar argument c = b (already extended) */                  \
@@ -81,7 +98,12 @@ typedef enum jf_Cond {
     X(RESULT)  /* a = integer result, upper bits undefined */                  \
     X(RESULTF) /* F a = float or double result */                              \
     X(RESULTM) /* store the result's pieces at b + off (all but sret) */       \
-    X(RETURN)  /* leave with b or imm */
+    X(RETURN)  /* leave with b or imm */                                       \
+    X(USE)     /* PLACE, FOREIGN and RESULT follow plans[c] from here on */    \
+    X(ENTER)   /* arguments of the recipe's own plan into slots at FRAME + off;\
+                  the address of its result (plan.sret) to FRAME + imm */      \
+    X(LEAVE)   /* return from it with T or F b, extended as the plan wants it, \
+                  or (NOREG) the value at FRAME + off; imm as in ENTER */
 
 typedef enum jf_Op {
 #define X(name) JF_OP_##name,
@@ -109,15 +131,19 @@ typedef struct jf_Recipe {
     uint32_t frame_size;  /* bytes of frame cells reserved so far */
     bool failed;
     bool aligned;         /* there is an ALIGN: code begins a cache line */
+    const jf_Plan **plans; /* of USE; the vector is owned, the plans borrowed */
+    uint32_t n_plans;
 } jf_Recipe;
 
-#define JF_RECIPE_INIT {0, 0, 0, 0, 0, false, false}
+#define JF_RECIPE_INIT {0, 0, 0, 0, 0, false, false, 0, 0}
 
 /* Everything below lives in recipe.c; each appends one instruction. */
 void jf_recipe_put(jf_Recipe *r, jf_Ins ins);
 uint32_t jf_recipe_label(jf_Recipe *r); /* a new label, not yet placed */
 /* Reserve `size` bytes of frame at `align` (1..16); returns the offset. */
 int32_t jf_recipe_frame(jf_Recipe *r, uint32_t size, uint32_t align);
+/* USE of a plan, which must outlive the encoding. */
+void jf_recipe_use(jf_Recipe *r, const jf_Plan *plan);
 void jf_recipe_free(jf_Recipe *r);
 
 /* Short forms, so that recipes read like a listing. */

@@ -181,6 +181,9 @@ static jf_Status want_word(Check *c, uint32_t v)
 static jf_Status check_part(Check *c, const jf_ProgramIns *in)
 {
     const jf_ProgramValue *whole = value(c, in->a), *part = value(c, in->v);
+    if (whole->kind != JF_S_BLOCK)
+        return bad(c, "v%lu is %s: only blocks have parts", (unsigned long)in->a,
+                   kind_name(c, in->a));
     if (in->off < 0 || whole->size < part->size ||
         (uint32_t)in->off > whole->size - part->size)
         return bad(c, "%lu bytes at %ld of v%lu, which has %lu",
