@@ -96,7 +96,7 @@ static bool inputs_fit(const UfuncRecord *r, int casting, NumpyArray **operands,
                        NumpyDescr **descrs)
 {
     for (int i = 0; i < r->n_in; i++)
-        if (!r->operands[i].descr && operands[i] &&
+        if (!r->operands[i].is_record && operands[i] &&
             !input_fits(r, operands[i], descrs[i], casting))
             return false;
     return true;

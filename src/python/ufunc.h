@@ -69,6 +69,7 @@ typedef struct UfuncOperand {
                           call; -1: none */
     uint8_t is_address; /* C gets where the item is */
     uint8_t is_bool;
+    uint8_t is_record;
 } UfuncOperand;
 
 /* What belongs to a ufunc: its `obj`. NumPy copies none of the tables. */

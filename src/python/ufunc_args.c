@@ -4,6 +4,7 @@
  * inout=, in_= and fixed=, which name parameters or give their numbers from 0. A
  * plain pointer says too little about what C does with it, so it has to be named.
  */
+#include "python/dtype.h"
 #include "python/ufunc.h"
 
 #include <string.h>
@@ -185,22 +186,40 @@ static int refuse_type(const UfuncRecord *r, uint32_t i, const jf_Type *t,
     return bad;
 }
 
-/* A struct or union: a structured type. */
-static int record_operand(UfuncRecord *r, uint32_t i, UfuncOperand *o)
+/* Structs and unions are structured items; char and char32_t strings of one
+ * character, as everywhere. NumPy knows such types only with their descriptor. */
+static int descr_operand(UfuncRecord *r, uint32_t i, uint8_t code, UfuncOperand *o)
 {
     CTypeObject *ct = jpy_ctype(r->st, o->type);
     if (!ct)
         return -1;
-    Py_ssize_t size = jpy_ctype_size(ct);
-    int bad = -1;
-    if (size > 0) {
-        o->num = NUMPY_VOID;
-        bad = refuse_type(r, i, o->type, "NumPy has no item of C type");
-    } else if (size == 0) {
-        refuse_type(r, i, o->type, "an item needs a size, unlike");
-    }
+    Py_ssize_t size = jpy_layout(ct) < 0 ? -2 : ct->size;
+    if (size > 0)
+        o->descr = (NumpyDescr *)jpy_dtype(ct);
+    else if (size > -2)
+        refuse_type(r, i, o->type,
+                    size ? "an item needs a size, which nobody knows of"
+                         : "an item needs a size, unlike");
     Py_DECREF((PyObject *)ct);
-    return bad;
+    PyObject *bytes =
+        o->descr ? PyObject_GetAttrString((PyObject *)o->descr, "itemsize") : NULL;
+    if (!bytes)
+        return -1;
+    bool fits = PyLong_AsSsize_t(bytes) == size;
+    Py_DECREF(bytes);
+    o->num = o->descr->type_num;
+    o->is_record = code == V_RECORD;
+    return fits ? 0 : refuse_type(r, i, o->type, "NumPy has no item of C type");
+}
+
+static int number_operand(UfuncRecord *r, uint32_t i, uint8_t code, UfuncOperand *o)
+{
+    if (code == V_POINTER)
+        code = sizeof(void *) == 8 ? V_U64 : V_U32;
+    o->num = jpy_numpy_type(code);
+    o->is_bool = code == V_BOOL;
+    return o->num >= 0 ? 0
+                       : refuse_type(r, i, o->type, "NumPy has no item of C type");
 }
 
 /* Fill in `o` for items of type `t`; `i` is the parameter, n_params: the result. */
@@ -209,17 +228,10 @@ static int item_operand(UfuncRecord *r, uint32_t i, jf_Type *t, UfuncOperand *o)
     o->type = t->canon;
     o->in = -1;
     uint8_t code = jpy_code_of(r->st, o->type);
-    if (code == V_RECORD) {
-        if (record_operand(r, i, o) < 0)
-            return -1;
-    } else {
-        o->num = code == V_POINTER
-                     ? jpy_numpy_type(sizeof(void *) == 8 ? V_U64 : V_U32)
-                     : jpy_numpy_type(code);
-        if (o->num < 0)
-            return refuse_type(r, i, o->type, "NumPy has no item of C type");
-    }
-    o->is_bool = code == V_BOOL;
+    bool has_descr = code == V_RECORD || code == V_CHAR || code == V_CHAR32;
+    if (has_descr ? descr_operand(r, i, code, o) < 0
+                  : number_operand(r, i, code, o) < 0)
+        return -1;
     o->size = (uint32_t)o->type->size;
     o->align = o->type->align;
     return 0;
@@ -320,7 +332,7 @@ static void set_flags(UfuncRecord *r)
         const UfuncOperand *o = &r->operands[k];
         r->has_bool |= k >= r->n_in && o->is_bool;
         r->has_descr |= o->descr != NULL;
-        r->is_staged |= o->in >= 0 || (o->is_address && o->descr);
+        r->is_staged |= o->in >= 0 || o->is_record;
     }
 }
 

@@ -108,9 +108,11 @@ typedef struct Stage {
     bool is_copied, is_output;
 } Stage;
 
+/* NumPy aligns numbers; members of packed structured arrays it leaves where they
+ * are. */
 static bool is_misaligned(const UfuncOperand *o, const char *at, intptr_t step)
 {
-    return o->is_address && (((uintptr_t)at | (uintptr_t)step) & (o->align - 1));
+    return o->is_record && (((uintptr_t)at | (uintptr_t)step) & (o->align - 1));
 }
 
 static void stage_plan(const UfuncRecord *r, char *const *args,
@@ -214,8 +216,8 @@ static bool run_staged(const UfuncRecord *r, char *const *args,
             bytes += (stages[i].size * chunk + BLOCK_ALIGN - 1) / BLOCK_ALIGN *
                      BLOCK_ALIGN;
     }
-    char *memory = jf_alloc(bytes + BLOCK_ALIGN);
-    if (!memory)
+    char *memory = bytes ? jf_alloc(bytes + BLOCK_ALIGN) : NULL;
+    if (bytes && !memory)
         return false;
     uintptr_t aligned =
         ((uintptr_t)memory + BLOCK_ALIGN - 1) & -(uintptr_t)BLOCK_ALIGN;
