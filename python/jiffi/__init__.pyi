@@ -158,6 +158,8 @@ class FFI:
         fields: str | tuple[str, ...] | list[str] | None = None,
     ) -> Any: ...
     def pack(
+    def sized(self, function: Any, /, *, bytes: bool = False,
+              **lengths: str | tuple[str, ...]) -> Callable[..., Any]: ...
         self,
         cdata: _CData,
         values: Any,
@@ -179,8 +181,17 @@ class FFI:
     def from_buffer(
         self, cdecl: _CDecl, python_buffer: Buffer, require_writable: bool = False
     ) -> _CData: ...
-    def sized(self, function: Any, /, *, bytes: bool = False,
-              **lengths: str | Sequence[str]) -> Callable[..., Any]: ...
+    def map(
+        self,
+        function: Any,
+        /,
+        *operands: Any,
+        out: Any = None,
+        threads: int = 1,
+        stop: bool = False,
+        chunk: int | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> Any: ...
     def memmove(self, dest: _CData | Buffer, src: _CData | Buffer, n: int) -> None: ...
     @overload
     def callback(

@@ -35,6 +35,12 @@ uint64_t jpy_pointer_wants(const State *st, const jf_Type *pointer)
                            !(pointer->quals & JF_Q_CONST));
 }
 
+uint64_t jpy_item_wants(const CTypeObject *ct, unsigned quals)
+{
+    return jpy_numpy_wants(ct->item_code, takes_any(item_type(ct), ct->item_code),
+                           !(quals & JF_Q_CONST));
+}
+
 char *jpy_ndarray_items(const PyObject *array, uint64_t wants)
 {
     return jpy_numpy_data(array, wants);
@@ -64,6 +70,9 @@ static int items_fit(const CTypeObject *ct, const Py_buffer *view)
     const jf_Type *item = item_type(ct);
     if (takes_any(item, ct->item_code))
         return !jpy_format_has_object(view->format);
+    if (ct->item_code != V_RECORD && ct->item_code != V_ARRAY)
+        return jpy_scalar_fits(ct->item_code, ct->item_size,
+                               jpy_format_scalar(view->format), view->itemsize);
     if (ct->item_code == V_ARRAY && !same_shape(&item, view))
         return 0;
     if (jf_is_record(item))
@@ -77,8 +86,7 @@ static bool is_aligned(const CTypeObject *ct, const void *p)
     const jf_Type *item = item_type(ct);
     while (item->kind == JF_ARRAY)
         item = item->to;
-    return item->align < 2 || item->kind == JF_VOID ||
-           (uintptr_t)p % item->align == 0;
+    return item->align < 2 || ((uintptr_t)p & (item->align - 1)) == 0;
 }
 
 /* --- refusals ------------------------------------------------------------- */
@@ -200,9 +208,7 @@ static bool known_dtype(const CTypeObject *ct, unsigned quals, const NumpyArray 
 int jpy_ndarray_pointer(CTypeObject *ct, unsigned quals, PyObject *value,
                         void **pointer)
 {
-    uint64_t wants =
-        jpy_numpy_wants(ct->item_code, takes_any(item_type(ct), ct->item_code),
-                        !(quals & JF_Q_CONST));
+    uint64_t wants = jpy_item_wants(ct, quals);
     NumpyArray *a = (NumpyArray *)value;
     void *data = wants ? jpy_numpy_data(value, wants) : NULL;
     if (!data && ct->item_code == V_RECORD && known_dtype(ct, quals, a))

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "python/convert_arg.h"
 #include "python/ffi.h"
 #include "python/ffi_doc.h"
 
@@ -143,16 +144,28 @@ PyObject *jpy_ffi_release(PyObject *self, PyObject *arg)
 
 /* --- buffers of Python objects -------------------------------------------- */
 
-static int get_contiguous(PyObject *o, Py_buffer *view, bool writable)
+static int get_contiguous(State *st, PyObject *o, Py_buffer *view, bool writable)
 {
-    if (PyObject_GetBuffer(o, view, writable ? PyBUF_WRITABLE : PyBUF_SIMPLE) < 0)
-        return -1;
-    if (!PyBuffer_IsContiguous(view, 'A')) {
-        PyBuffer_Release(view);
-        PyErr_SetString(PyExc_TypeError, "contiguous buffer expected");
-        return -1;
+    if (PyObject_CheckBuffer(o) || st->cffi) {
+        if (PyObject_GetBuffer(o, view, writable ? PyBUF_WRITABLE : PyBUF_SIMPLE) <
+            0)
+            return -1;
+    } else {
+        int lent = jpy_any_view(st, o, view); /* tensors, columns */
+        if (lent == 0)
+            lent = PyObject_GetBuffer(o, view, PyBUF_SIMPLE); /* says why not */
+        if (lent < 0)
+            return -1;
     }
-    return 0;
+    if (PyBuffer_IsContiguous(view, 'A') && !(writable && view->readonly))
+        return 0;
+    if (!PyBuffer_IsContiguous(view, 'A'))
+        PyErr_SetString(PyExc_TypeError, "contiguous buffer expected");
+    else
+        PyErr_Format(PyExc_BufferError, "this %.200s is read-only",
+                     Py_TYPE(o)->tp_name);
+    PyBuffer_Release(view);
+    return -1;
 }
 
 /* Items of `ct` that `view` has room for; -1 with an exception. */
@@ -204,7 +217,7 @@ static PyObject *cdata_of_buffer(CTypeObject *ct, PyObject *o, bool writable)
     Py_buffer *view = PyMem_Malloc(sizeof *view);
     if (!view)
         return PyErr_NoMemory();
-    if (get_contiguous(o, view, writable) < 0) {
+    if (get_contiguous(ct->st, o, view, writable) < 0) {
         PyMem_Free(view);
         return NULL;
     }
@@ -245,7 +258,7 @@ PyObject *jpy_ffi_from_buffer(PyObject *self, PyObject *const *args,
 int jpy_ffi_get_bytes(State *st, PyObject *o, Py_buffer *view, bool writable)
 {
     if (!CData_Check(st, o))
-        return get_contiguous(o, view, writable);
+        return get_contiguous(st, o, view, writable);
     CDataObject *cd = (CDataObject *)o;
     if (!cd->ctype->is_data_ptr && !CType_IsArray(cd->ctype)) {
         PyErr_Format(PyExc_TypeError, "expected a pointer or array ctype, got '%U'",

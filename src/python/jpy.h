@@ -425,6 +425,7 @@ void jpy_temp_drop(State *st); /* free one block of st->free_temps */
 /* What a parameter of this pointer type asks of a NumPy array, for jpy_numpy_data();
  * 0: nothing that it could tell. */
 uint64_t jpy_pointer_wants(const State *st, const jf_Type *pointer);
+uint64_t jpy_item_wants(const CTypeObject *ct, unsigned quals);
 /* jpy_numpy_data() for machine code. */
 char *jpy_ndarray_items(const PyObject *array, uint64_t wants);
 /* --- err.c --------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
  * the same and say the same.
  */
 #include "python/modgen.h"
+#include "python/numpy.h"
 
 #include <string.h>
 
@@ -101,6 +102,12 @@ static int to_pointer(PyObject *self, int i, PyObject *o, void *type, void **p,
     if (PyBytes_CheckExact(o) && ct->is_byte_ptr && ct->item_code != V_BOOL) {
         *p = PyBytes_AS_STRING(o);
         return 0;
+    }
+    if (jpy_is_ndarray(ct->st, o)) {
+        const jf_Type *fn = jpy_function_type((CDataObject *)self);
+        uint64_t wants = jpy_item_wants(ct, fn->u.func->params[i]->quals);
+        if (wants && (*p = jpy_numpy_data(o, wants)) != NULL)
+            return 0;
     }
     return jpy_argument((CDataObject *)self, o, (size_t)i, p, (Temp **)temps);
 }

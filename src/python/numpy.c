@@ -107,52 +107,32 @@ bool jpy_numpy_fits(int num, uint8_t code)
 
 #define BIT(num) ((uint32_t)1 << (num))
 
-/* C's own integer types of this size, as bits. */
-static uint32_t integers(size_t size, bool is_unsigned)
-{
-    uint32_t bits = 0;
-    bits |= size == sizeof(char) ? BIT(NUMPY_BYTE) : 0;
-    bits |= size == sizeof(short) ? BIT(NUMPY_SHORT) : 0;
-    bits |= size == sizeof(int) ? BIT(NUMPY_INT) : 0;
-    bits |= size == sizeof(long) ? BIT(NUMPY_LONG) : 0;
-    bits |= size == sizeof(long long) ? BIT(NUMPY_LONGLONG) : 0;
-    return bits << is_unsigned; /* NPY_TYPES: the unsigned twin comes next */
-}
+/* C's own integer types of this size, as bits. NPY_TYPES: the unsigned twin comes
+ * next. */
+#define INTEGERS(size)                                \
+    ((size == sizeof(char) ? BIT(NUMPY_BYTE) : 0) |   \
+     (size == sizeof(short) ? BIT(NUMPY_SHORT) : 0) | \
+     (size == sizeof(int) ? BIT(NUMPY_INT) : 0) |     \
+     (size == sizeof(long) ? BIT(NUMPY_LONG) : 0) |   \
+     (size == sizeof(long long) ? BIT(NUMPY_LONGLONG) : 0))
 
-static uint32_t fitting(uint8_t code)
-{
-    switch ((Code)code) {
-    case V_I8:
-    case V_I16:
-    case V_I32:
-    case V_I64:
-        return integers((size_t)1 << (code - V_I8) / 2, false);
-    case V_U8:
-    case V_U16:
-    case V_U32:
-    case V_U64: /* ORDER CODE */
-        return integers((size_t)1 << (code - V_I8) / 2, true);
-    case V_BOOL:
-        return BIT(NUMPY_BOOL);
-    case V_F16:
-    case V_F32:
-    case V_F64:
-    case V_LDOUBLE:
-    case V_CF32:
-    case V_CF64:
-    case V_CLDOUBLE:
-        return BIT(jpy_numpy_type(code));
-    default:
-        return 0;
-    }
-}
+static const uint32_t fitting[V_UNKNOWN + 1] = {
+    [V_BOOL] = BIT(NUMPY_BOOL),          [V_I8] = INTEGERS(1),
+    [V_U8] = INTEGERS(1) << 1,           [V_I16] = INTEGERS(2),
+    [V_U16] = INTEGERS(2) << 1,          [V_I32] = INTEGERS(4),
+    [V_U32] = INTEGERS(4) << 1,          [V_I64] = INTEGERS(8),
+    [V_U64] = INTEGERS(8) << 1,          [V_F16] = BIT(NUMPY_HALF),
+    [V_F32] = BIT(NUMPY_FLOAT),          [V_F64] = BIT(NUMPY_DOUBLE),
+    [V_LDOUBLE] = BIT(NUMPY_LONGDOUBLE), [V_CF32] = BIT(NUMPY_CFLOAT),
+    [V_CF64] = BIT(NUMPY_CDOUBLE),       [V_CLDOUBLE] = BIT(NUMPY_CLONGDOUBLE),
+};
 
 uint64_t jpy_numpy_wants(uint8_t code, bool any, bool writable)
 {
     /* No objects, and no dates: NumPy gives out no buffer of them either. */
     uint32_t types = any ? (BIT(NUMPY_OBJECT) - 1) | BIT(NUMPY_STRING) |
                                BIT(NUMPY_UNICODE) | BIT(NUMPY_HALF)
-                         : fitting(code);
+                         : fitting[code];
     uint32_t flags = NUMPY_C_CONTIGUOUS | (any ? 0 : NUMPY_ALIGNED) |
                      (writable ? NUMPY_WRITEABLE : 0);
     return types ? (uint64_t)flags << 32 | types : 0;

@@ -60,7 +60,8 @@ static inline bool jpy_is_ndarray(State *st, PyObject *o)
 {
     PyTypeObject *t = st->ndarray_type;
     return t ? Py_IS_TYPE(o, t)
-             : strcmp(Py_TYPE(o)->tp_name, "numpy.ndarray") == 0 &&
+             : Py_TYPE(o)->tp_name[0] == 'n' &&
+                   strcmp(Py_TYPE(o)->tp_name, "numpy.ndarray") == 0 &&
                    jpy_ndarray_type(st) == Py_TYPE(o);
 }
 /* The type number of items with this Code (a `long` and a `long long` are both
