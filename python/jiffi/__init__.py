@@ -19,8 +19,19 @@ from ._jiffi import (
     PkgConfigError,
     VerificationError,
     VerificationMissing,
+    each,
     features,
+    same,
 )
+
+
+def __getattr__(name):
+    if name == "MapError":
+        from ._map import MapError
+
+        globals()[name] = MapError
+        return MapError
+    raise AttributeError("module 'jiffi' has no attribute %r" % name)
 
 
 def inline(cdef, source, **kwds):
@@ -40,11 +51,14 @@ __all__ = [
     "CDefError",
     "DeclarationError",
     "FFIError",
+    "MapError",
     "PkgConfigError",
     "VerificationError",
     "VerificationMissing",
+    "each",
     "features",
     "inline",
+    "same",
 ]
 
 __version__ = "0.1.0"

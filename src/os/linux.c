@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 /* --- pages --------------------------------------------------------------------- */
@@ -85,6 +86,13 @@ int jf_os_pages_can_execute(void)
 
 /* Initial-exec: at a fixed distance from the thread pointer in every thread. */
 static _Thread_local int os_saved_errno __attribute__((tls_model("initial-exec")));
+
+uint64_t jf_os_nanoseconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
 
 int jf_os_errno_saved(void)
 {

@@ -58,6 +58,11 @@ void jf_os_errno_restore(void); /* errno = saved */
  * lie in static TLS so that emitted code may use them. False: it may not. */
 bool jf_os_errno_offsets(int32_t *errno_offset, int32_t *saved_offset);
 
+/* --- time ----------------------------------------------------------------------- */
+
+/* Nanoseconds since some moment, never backwards. */
+uint64_t jf_os_nanoseconds(void);
+
 /* --- locks ---------------------------------------------------------------------- */
 
 typedef struct jf_OsLock { void *opaque[8]; } jf_OsLock;

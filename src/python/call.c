@@ -82,6 +82,7 @@ void jpy_drop_host_code(void *ctx, jf_Type *t)
         jf_code_free(c->code);
         jf_call_free(c->call);
         jpy_variants_free(c->variants);
+        jpy_map_loops_free(c->loops);
         jf_free(c);
         c = next;
     }
@@ -130,8 +131,8 @@ static void info_dealloc(PyObject *self)
     if (f->fn)
         jf_type_unref(st->universe, f->fn);
     jf_free(f->text);
-    type->tp_free(self);
     jpy_sized_free(f->sized);
+    type->tp_free(self);
     Py_DECREF(type);
     jpy_state_unref(st);
 }

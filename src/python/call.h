@@ -27,6 +27,7 @@ typedef struct HostCode {
     jf_Code *code;         /* owned; NULL: no machine code */
     jf_Call *call;         /* owned; the slots path, made at first need */
     struct Variant *variants; /* owned; calls through `...` made so far */
+    struct MapLoop *loops;    /* owned; of ffi.map(): map.h */
     PyCFunction entry;     /* what ml_meth becomes: thunk or C function */
 } HostCode;
 
@@ -34,7 +35,6 @@ typedef struct HostCode {
 
 typedef struct Handle Handle; /* below */
 
-typedef struct FunctionInfo {
 /* ffi.sized(): a parameter of C as Python's arguments fill it. */
 typedef struct SizedParam {
     int32_t position; /* of its argument; -1: a length, taken from an array */
@@ -52,6 +52,7 @@ typedef struct Sized {
     SizedParam params[]; /* C's, in order */
 } Sized;
 
+typedef struct FunctionInfo {
     PyObject_HEAD
     PyMethodDef def;     /* of the builtin; its name and doc lie in `text` */
     State *st;           /* a reference */
@@ -62,8 +63,8 @@ typedef struct Sized {
     PyObject *ctypes;    /* tuple: result, parameters; NULL until needed */
     struct FunctionInfo *prev, *next; /* in handle's list */
     char *text;          /* owned: name, NUL, doc */
-    uint8_t gil;         /* jf_Gil */
     Sized *sized;        /* owned; NULL: every parameter has its argument */
+    uint8_t gil;         /* jf_Gil */
     uint8_t ready;       /* ml_meth is a compiled wrapper and stays */
 } FunctionInfo;
 
@@ -91,6 +92,7 @@ struct Handle {
     PyObject_HEAD State *st; /* a reference */
     LibSource *src;          /* owned; NULL when closed */
     FunctionInfo *first;     /* functions made and still alive; borrowed */
+    Py_ssize_t exports;      /* who looks at its variables: jpy_pin() in export.h */
     PyObject *module;        /* borrowed; NULL when it is gone */
     char *name;              /* owned */
 };
@@ -202,7 +204,6 @@ void jpy_call_block(const jf_Call *call, CDataObject *fn, uint8_t gil, void *blo
 PyObject *jpy_slots_one(PyObject *self, PyObject *arg);
 PyObject *jpy_slots_fast(PyObject *self, PyObject *const *args, Py_ssize_t n);
 
-/* --- call_recipe.c -------------------------------------------------------------------- */
 /* The slots call of this signature, made at first need; NULL with an exception. */
 HostCode *jpy_slots_code(CDataObject *fn);
 
@@ -224,6 +225,7 @@ void jpy_sized_free(Sized *s);
 /* Machine code for it, as jpy_thunk(). */
 int jpy_sized_thunk(CDataObject *fn, jf_Code **code);
 
+/* --- call_recipe.c -------------------------------------------------------------------- */
 
 /* Machine code for `fn`. 0: *code is it, or NULL where only the slots path can do
  * this signature; -1 with an exception. */
@@ -239,6 +241,10 @@ bool jpy_small_ints(uintptr_t *zero, unsigned *shift);
 int jpy_byvalue_check(State *st, jf_Type *fn);
 int jpy_byvalue_check_extra(State *st, jf_Type *t); /* behind `...` */
 int jpy_byvalue_check_callback(State *st, CTypeObject *ct);
+
+/* --- map_run.c ------------------------------------------------------------ */
+
+void jpy_map_loops_free(struct MapLoop *l);
 
 /* --- call_variadic.c ------------------------------------------------------------------- */
 

@@ -104,10 +104,13 @@ FFI_PLAIN(verify);
 PyObject *jpy_ffi__included(PyObject *self, PyObject *unused);
 PyObject *jpy_ffi__texts(PyObject *self, PyObject *unused);
 FFI_ONE(_adopt);
-/* ffi_describe.c */
 /* call_sized.c */
 FFI_PLAIN(sized);
+/* ffi_describe.c */
 PyObject *jpy_ffi__declared(PyObject *self, PyObject *unused);
+/* map.c */
+FFI_FAST(map);
+
 /* ufunc.c */
 FFI_PLAIN(ufunc);
 /* What a ufunc was made from: a dict of "ffi", "function" and those arguments of

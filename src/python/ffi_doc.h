@@ -154,6 +154,35 @@
 "Raises ValueError if the memory is too small for the type, TypeError for\n" \
 "str and for objects without a contiguous buffer."
 
+#define DOC_map \
+"map($self, function, /, *operands, out=None, threads=1, stop=False,\n" \
+"    chunk=None, progress=None)\n--\n\n" \
+"Call a C function once for each item of its operands, in one crossing.\n" \
+"\n" \
+"    ffi.map(lib.hypot, x, y)          # x, y: arrays of double\n" \
+"    ffi.map(lib.norm2, points, out=r) # double norm2(const struct p *)\n" \
+"\n" \
+"There is one operand for each parameter. An array (whatever has a\n" \
+"buffer: array.array, NumPy's, ctypes', memoryview, array cdata; DLPack\n" \
+"and Arrow) gives its items, or, to a pointer parameter, their addresses;\n" \
+"everything else is passed at every call. jiffi.same(x) passes an array\n" \
+"as one address, jiffi.each(x) goes along x[0], x[1], ... (rows of a\n" \
+"table). All arrays have the same length; nothing is copied.\n" \
+"\n" \
+"The results are written to out, an array, which is returned; without it\n" \
+"to a new cdata T[] (None for void functions). out may be one of the\n" \
+"operands, but not overlap with one in another way.\n" \
+"\n" \
+"With stop=True the first result that is not 0 (or NULL) ends the run and\n" \
+"raises jiffi.MapError with its index and code; what came before it is in\n" \
+"e.out, what comes behind was not called.\n" \
+"\n" \
+"threads=n runs chunks of chunk items in n threads. progress(done, total)\n" \
+"is called between chunks. Ctrl-C ends the run between chunks as well.\n" \
+"\n" \
+"Raises TypeError for items of another type, ValueError for lengths that\n" \
+"differ and for memory that overlaps; it names the operand."
+
 #define DOC_memmove \
 "memmove($self, dest, src, n)\n--\n\n" \
 "Copy n bytes from src to dest; they may overlap.\n" \
@@ -173,6 +202,27 @@
 "\n" \
 "Of a cdata array: all of its items; of a struct that ends in an open\n" \
 "array: what was allocated. Raises ValueError if the size is not known."
+
+#define DOC_sized \
+"sized($self, function, /, *, bytes=False, **lengths)\n--\n\n" \
+"The function without the parameters that say how long an array is: they\n" \
+"are taken from the array, each time it is called.\n" \
+"\n" \
+"    ffi.cdef('double dot(const double *a, const double *b, size_t n);')\n" \
+"    dot = ffi.sized(lib.dot, n=('a', 'b'))\n" \
+"    dot(x, y)\n" \
+"\n" \
+"function is a library's or a pointer to one. lengths name a parameter\n" \
+"each, an integer, and the array it counts, a pointer; several arrays\n" \
+"with one length must be of one length (ValueError). Without any, what\n" \
+"__attribute__((access(mode, array, length))) says in the declaration is\n" \
+"taken. Counted are items of the pointer's type, for void * and with\n" \
+"bytes=True bytes. Arrays may be NumPy's, other buffers, cdata arrays,\n" \
+"bytes, lists; a NULL pointer has no items.\n" \
+"\n" \
+"The result is a builtin of its own, as fast as the function's. Raises\n" \
+"TypeError if a name is not that of a fitting parameter; calls raise\n" \
+"OverflowError if the length's type is too small."
 
 #define DOC_alignof \
 "alignof($self, cdecl, /)\n--\n\n" \
@@ -203,27 +253,6 @@
 "C text as a Python object.\n" \
 "\n" \
 "A pointer to or array of one-byte items gives bytes, of wchar_t,\n" \
-#define DOC_sized \
-"sized($self, function, /, *, bytes=False, **lengths)\n--\n\n" \
-"The function without the parameters that say how long an array is: they\n" \
-"are taken from the array, each time it is called.\n" \
-"\n" \
-"    ffi.cdef('double dot(const double *a, const double *b, size_t n);')\n" \
-"    dot = ffi.sized(lib.dot, n=('a', 'b'))\n" \
-"    dot(x, y)\n" \
-"\n" \
-"function is a library's or a pointer to one. lengths name a parameter\n" \
-"each, an integer, and the array it counts, a pointer; several arrays\n" \
-"with one length must be of one length (ValueError). Without any, what\n" \
-"__attribute__((access(mode, array, length))) says in the declaration is\n" \
-"taken. Counted are items of the pointer's type, for void * and with\n" \
-"bytes=True bytes. Arrays may be NumPy's, other buffers, cdata arrays,\n" \
-"bytes, lists; a NULL pointer has no items.\n" \
-"\n" \
-"The result is a builtin of its own, as fast as the function's. Raises\n" \
-"TypeError if a name is not that of a fitting parameter; calls raise\n" \
-"OverflowError if the length's type is too small."
-
 "char16_t or char32_t gives str: up to the first zero, the array's end or\n" \
 "maxlen items (-1: no bound). A single character gives itself; an enum\n" \
 "the name of its value, or the number as str. Raises RuntimeError for\n" \

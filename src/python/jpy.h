@@ -68,6 +68,7 @@ typedef struct State {
     struct Temp *free_temps;   /* a few blocks kept for jpy_pointer_argument */
     unsigned n_free_temps;
     PyTypeObject *ndarray_type; /* numpy.c: owned; NULL until NumPy is imported */
+    PyTypeObject *map_type, *map_each_type, *map_same_type; /* map.h */
     PyTypeObject *ufunc_type; /* UfuncRecord: ufunc.h; NULL until needed */
     void **numpy_api, **numpy_umath; /* its C API; NULL until asked for */
 } State;
@@ -421,13 +422,13 @@ int jpy_pointer_argument(CTypeObject *ct, unsigned quals, PyObject *value,
                          void **pointer, Temp **temps);
 void jpy_temps_free(Temp *temps);
 void jpy_temp_drop(State *st); /* free one block of st->free_temps */
-
 /* What a parameter of this pointer type asks of a NumPy array, for jpy_numpy_data();
  * 0: nothing that it could tell. */
 uint64_t jpy_pointer_wants(const State *st, const jf_Type *pointer);
 uint64_t jpy_item_wants(const CTypeObject *ct, unsigned quals);
 /* jpy_numpy_data() for machine code. */
 char *jpy_ndarray_items(const PyObject *array, uint64_t wants);
+
 /* --- err.c --------------------------------------------------------------------------- */
 
 /* Raise `exc` with the diagnostic's text; clears `d`. Returns NULL always. */
@@ -544,6 +545,10 @@ PyObject *jpy_modgen_def_extern(FFIObject *ffi, PyObject *name, PyObject *error,
                                 PyObject *onerror);
 int jpy_init_modgen(State *st, PyObject *module);
 int jpy_init_verify(State *st, PyObject *module);
+
+/* --- map_operand.c ------------------------------------------------------------------------- */
+
+int jpy_init_map(State *st, PyObject *module);
 
 /* --- callback.c -------------------------------------------------------------------------------- */
 
