@@ -10,6 +10,7 @@ It is linked with driver.c and one side:
     a64      plans of AAPCS64, by a bridge, under qemu-aarch64
     code     the engine with machine code
     libffi   the engine with JIFFI_JIT=off
+    loop, loop-libffi  the same, each call a run over arrays
     a64-libffi  the engine on AArch64, under qemu-aarch64 (make test-a64)
 
     fuzz.py --objects DIR [--side x64,code] [--count 2000] [--seed N]
@@ -56,6 +57,8 @@ SIDES = {s.name: s for s in [
          runner=["qemu-aarch64"]),
     Side("code", own=["side_engine.c"], engine=True),
     Side("libffi", own=["side_engine.c"], engine=True, env={"JIFFI_JIT": "off"}),
+    Side("loop", own=["side_loop.c"], engine=True),
+    Side("loop-libffi", own=["side_loop.c"], engine=True, env={"JIFFI_JIT": "off"}),
     Side("a64-libffi", cc="aarch64-linux-gnu-gcc", own=["side_engine.c"], engine=True,
          runner=["qemu-aarch64", "-L", "/usr/aarch64-linux-gnu"],
          libffi=["-L" + os.path.join(ROOT, "build/a64-root/usr/lib/aarch64-linux-gnu"),
