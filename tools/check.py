@@ -237,8 +237,12 @@ def steps_all():
     yield Step("layout", lambda s: fuzzer(
         s, "layout fuzz", "tests/layout/fuzz.py", "--dump",
         "build/dev/tests/layout/layout_dump", "--seed", SEED))
+    yield Step("program-fuzz", lambda s: fuzzer(
+        s, "program fuzz", "tests/program/fuzz.py", "--objects", "build/dev",
+        "--count", "300", "--seed", SEED))
     # Plans of the conventions that cannot run here through bridges, ours as it is.
-    for side in ("win64", "a64", "x64", "libffi", "code"):
+    for side in ("win64", "a64", "x64", "libffi", "code", "loop",
+                 "loop-libffi"):
         yield Step("abi-" + side, lambda s, side=side: fuzzer(
             s, "abi fuzz, " + side, "tests/abi/fuzz.py", "--objects", "build/dev",
             "--side", side, "--count", "1000", "--seed", SEED))

@@ -74,6 +74,7 @@ typedef struct X64Thunk {
     bool *is_short;       /* by jump: one byte of distance suffices */
     uint32_t n_fix;
 
+    bool took_long;       /* ENTER lost the registers of general arguments */
     bool in_args;         /* between the first ARG and its HELPER */
     int flags_reg;        /* hardware register whose value the flags describe;
                              -1: none */
@@ -113,6 +114,10 @@ static inline void x64_use(X64Thunk *t, uint32_t i)
  * unless that is one load; into vector register `d`, up to 16. */
 void x64_load_piece(X64Thunk *t, int d, X64Mem m, uint32_t size, uint8_t extend);
 void x64_load_vec(X64Thunk *t, int d, X64Mem m, uint32_t size);
+
+/* The PLACEM at `i` passes on a parameter of the recipe that is still in the
+ * register it came in: true, and done. */
+bool x64_pass_on(X64Thunk *t, uint32_t i);
 
 /* One instruction each; `i` is its index. */
 void x64_op_plain(X64Thunk *t, uint32_t i);

@@ -11,8 +11,9 @@
 
 /* --- entering and leaving ------------------------------------------------------- */
 
-/* `size` bytes; only rax, rcx, rsi, rdi and xmm15 are touched. */
-static void copy(X64Thunk *t, X64Mem to, X64Mem from, uint32_t size)
+/* `size` bytes. Touches rax and xmm15; a long copy, and then it returns true, also
+ * rcx, rsi and rdi. */
+static bool copy(X64Thunk *t, X64Mem to, X64Mem from, uint32_t size)
 {
     enum { INLINE = 128 };
     if (size > INLINE) {
@@ -20,7 +21,7 @@ static void copy(X64Thunk *t, X64Mem to, X64Mem from, uint32_t size)
         x64_lea(t->b, X_RDI, to);
         x64_const(t->b, X_RCX, size);
         x64_rep_movsb(t->b);
-        return;
+        return true;
     }
     uint32_t unit = 16;
     while (unit > size && unit > 1)
@@ -37,6 +38,7 @@ static void copy(X64Thunk *t, X64Mem to, X64Mem from, uint32_t size)
             x64_store(t->b, d, X_RAX, (int)unit);
         }
     }
+    return false;
 }
 
 /* One piece into its slot. Registers are stored by 8 bytes: a slot is a multiple
@@ -53,7 +55,7 @@ static void take_piece(X64Thunk *t, const jf_Piece *p, X64Mem slot)
     else if (p->place == JF_IN_VEC)
         x64_movq_store(t->b, slot, p->reg);
     else if (p->place == JF_ON_STACK)
-        copy(t, slot, stack, (uint32_t)jf_round_up(p->size, 8));
+        t->took_long |= copy(t, slot, stack, (uint32_t)jf_round_up(p->size, 8));
     else
         t->error = "a parameter in a place that this convention has not";
 }
@@ -77,6 +79,63 @@ static void enter(X64Thunk *t, const jf_Ins *in)
             }
         }
     }
+}
+
+/* The one piece of `v` in a register; NULL: it is not like that. */
+static const jf_Piece *in_register(const jf_Plan *plan, const jf_PlanValue *v)
+{
+    const jf_Piece *p = &plan->pieces[v->first];
+    bool is = v->is_scalar && (p->place == JF_IN_GPR || p->place == JF_IN_VEC);
+    return is ? p : NULL;
+}
+
+/* The parameter in the slot that instruction `in` reads. */
+static const jf_PlanValue *param_at(const X64Thunk *t, const jf_Ins *in)
+{
+    int64_t slot = (int64_t)in->off - t->r->ins[0].off;
+    for (uint32_t k = 0; in->b == JF_FRAME && k < t->own->n_args; k++)
+        if (t->own->args[k].slot == slot)
+            return &t->own->args[k];
+    return NULL;
+}
+
+/* Argument registers that were filled between ENTER and instruction `i`, if there
+ * are nothing but scalars placed in registers there; otherwise all. */
+static uint16_t filled_since_enter(const X64Thunk *t, uint32_t i)
+{
+    uint16_t filled = t->took_long ? UINT16_MAX : 0;
+    while (--i > 0) {
+        const jf_Ins *in = &t->r->ins[i];
+        if (in->op == JF_OP_USE)
+            continue;
+        bool place = in->op == JF_OP_PLACE || in->op == JF_OP_PLACEF ||
+                     in->op == JF_OP_PLACEM;
+        if (!place || !in_register(t->plan, &t->plan->args[in->c]))
+            return UINT16_MAX;
+        filled |= x64_value_mask(t->plan, in->c);
+    }
+    return filled;
+}
+
+bool x64_pass_on(X64Thunk *t, uint32_t i)
+{
+    const jf_Ins *in = &t->r->ins[i];
+    const jf_PlanValue *v = x64_is_function(t) ? param_at(t, in) : NULL;
+    const jf_Piece *from = v ? in_register(t->own, v) : NULL;
+    const jf_Piece *to = in_register(t->plan, &t->plan->args[in->c]);
+    if (!from || !to || from->place != to->place || from->size < to->size)
+        return false;
+    bool vec = from->place == JF_IN_VEC;
+    if (filled_since_enter(t, i) >> (from->reg + (vec ? X64_VEC_BIT : 0)) & 1)
+        return false;
+    if (vec && to->reg != from->reg)
+        x64_movaps(t->b, to->reg, from->reg);
+    else if (!vec && to->size < 8)
+        x64_extend(t->b, x64_arg_gpr[to->reg], x64_arg_gpr[from->reg],
+                   (int)to->size, to->extend == JF_EXT_SIGN);
+    else if (!vec && to->reg != from->reg)
+        x64_mov(t->b, x64_arg_gpr[to->reg], x64_arg_gpr[from->reg]);
+    return true;
 }
 
 static void give_scalar(X64Thunk *t, const jf_Ins *in)

@@ -173,12 +173,27 @@ static void place_scalar(X64Thunk *t, const jf_Ins *in)
         x64_mov(t->b, x64_arg_gpr[p->reg], t->hw[in->b]);
 }
 
-static void place_float(X64Thunk *t, const jf_Ins *in)
+/* Does xmm0 still have the float that the PLACEF at `i` passes, because it is the
+ * result of the call before? */
+static bool in_xmm0(const X64Thunk *t, uint32_t i)
 {
+    uint32_t k = i;
+    while (k-- > 0 &&
+           (t->r->ins[k].op == JF_OP_USE || t->r->ins[k].op == JF_OP_STOREF))
+        ;
+    return k < i && t->r->ins[k].op == JF_OP_RESULTF &&
+           t->r->ins[k].a == t->r->ins[i].b;
+}
+
+static void place_float(X64Thunk *t, uint32_t i)
+{
+    const jf_Ins *in = &t->r->ins[i];
     const jf_PlanValue *v = &t->plan->args[in->c];
     JF_ASSERT(v->n == 1);
     const jf_Piece *p = &t->plan->pieces[v->first];
     JF_ASSERT(p->place == JF_IN_VEC || p->place == JF_ON_STACK);
+    if (p->place == JF_IN_VEC && p->reg == 0 && in_xmm0(t, i))
+        return;
     if (p->place == JF_IN_VEC)
         x64_movaps(t->b, p->reg, t->hw[in->b]);
     else if (p->size == 4)
@@ -193,9 +208,11 @@ void x64_op_place(X64Thunk *t, uint32_t i)
     if (in->op == JF_OP_PLACE)
         place_scalar(t, in);
     else if (in->op == JF_OP_PLACEF)
-        place_float(t, in);
-    else if (in->op == JF_OP_PLACEM)
+        place_float(t, i);
+    else if (in->op == JF_OP_PLACEM && !x64_pass_on(t, i))
         place_memory(t, i);
+    else if (in->op == JF_OP_PLACEM)
+        ;
     else /* psABI 3.2.3: the address of the result is the first argument */
         x64_lea(t->b, X_RDI, x64_operand(t, in->b, in->off));
 }
