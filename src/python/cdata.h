@@ -27,6 +27,8 @@ Py_hash_t jpy_cdata_hash(PyObject *self);
 
 /* --- cdata_own.c ---------------------------------------------------------- */
 
+/* A view that may be declared const is: nobody gets to write there by a buffer. */
+void jpy_view_const(PyObject *cd);
 /* What a view into `cd` has to keep alive; NULL: nothing is known to own it. */
 PyObject *jpy_owner_of(CDataObject *cd);
 /* Bytes of memory it is known to own: pointers from ffi.new, p[0] of such; else

@@ -92,8 +92,12 @@ PyObject *jpy_cdata_getattro(PyObject *self, PyObject *name)
             return jpy_load(f->code, cd->data + f->offset);
         if (f->shift == SHIFT_EMPTY_ARRAY)
             return get_open(cd, f);
-        return jpy_field_get(ct->st, f, cd->data,
-                             f->code >= V_ARRAY ? jpy_owner_of(cd) : NULL);
+        if (f->code < V_ARRAY)
+            return jpy_field_get(ct->st, f, cd->data, NULL);
+        PyObject *part = jpy_field_get(ct->st, f, cd->data, jpy_owner_of(cd));
+        if (part && (f->quals & JF_Q_CONST))
+            jpy_view_const(part);
+        return part;
     }
     PyObject *o = PyObject_GenericGetAttr(self, name);
     if (!o)

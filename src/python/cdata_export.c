@@ -41,8 +41,20 @@ static CDataExt *behind(const CDataExt *x)
     return holds && x->owner && jpy_is_cdata(x->owner) ? as_ext(x->owner) : NULL;
 }
 
+/* The library whose variable it is, at the end of the way; NULL: none. */
+static Handle *library_of(CDataObject *cd)
+{
+    CDataExt *x = as_ext(cd);
+    for (CDataExt *next = x; next; next = behind(next))
+        x = next;
+    bool is = x && x->ext == EXT_VIEW && x->owner &&
+              Py_IS_TYPE(x->owner, cd->ctype->st->handle_type);
+    return is ? (Handle *)x->owner : NULL;
+}
+
 int jpy_pin(CDataObject *cd, bool *readonly)
 {
+    Handle *library = library_of(cd);
     /* A number of its own, from ffi.cast: its value never changes. */
     *readonly = V_IS_PRIM(cd->ctype->code) && CDATA_HAS_INLINE(cd);
     for (CDataExt *x = as_ext(cd); x; x = behind(x)) {
@@ -55,6 +67,13 @@ int jpy_pin(CDataObject *cd, bool *readonly)
         if (x->readonly || (x->ext == EXT_BUFFER && x->view->readonly))
             *readonly = true;
     }
+    if (library && !library->src) {
+        PyErr_Format(PyExc_BufferError, "library '%s' has been closed",
+                     library->name);
+        return -1;
+    }
+    if (library)
+        library->exports++;
     for (CDataExt *x = as_ext(cd); x; x = behind(x))
         x->exports++;
     return 0;
@@ -63,6 +82,9 @@ int jpy_pin(CDataObject *cd, bool *readonly)
 /* The way is the same as then: what is pinned keeps its owner. */
 void jpy_unpin(CDataObject *cd)
 {
+    Handle *library = library_of(cd);
+    if (library)
+        library->exports--;
     for (CDataExt *x = as_ext(cd); x; x = behind(x)) {
         JF_ASSERT(x->exports > 0);
         x->exports--;
@@ -83,6 +105,18 @@ static Py_ssize_t pointer_bytes(CDataObject *cd)
         ((CDataObject *)x->owner)->data == cd->data)
         return jpy_extent_bytes((CDataObject *)x->owner);
     return jpy_owned_bytes(cd);
+}
+
+Py_ssize_t jpy_pointer_items(CDataObject *cd)
+{
+    Py_ssize_t size = cd->ctype->item_size, bytes = pointer_bytes(cd);
+    if (bytes < 0 || size < 0)
+        return -1;
+    const CDataExt *x = as_ext(cd);
+    while (x && x->ext == EXT_GC)
+        x = behind(x);
+    /* Of ffi.new: one, though there may be more bytes, for an open array at its end. */
+    return x && x->ext == EXT_BUFFER && size ? bytes / size : 1;
 }
 
 Py_ssize_t jpy_extent_bytes(CDataObject *cd)
@@ -148,7 +182,7 @@ static int pointer_extent(CDataObject *cd, Extent *e)
     }
     if (jpy_layout(ct) < 0)
         return -1;
-    Py_ssize_t bytes = pointer_bytes(cd);
+    Py_ssize_t n = jpy_pointer_items(cd);
     if (ct->item_size < 0) {
         PyErr_Format(PyExc_BufferError,
                      "cdata '%s' points to items of unknown size: say what they "
@@ -156,7 +190,7 @@ static int pointer_extent(CDataObject *cd, Extent *e)
                      jpy_cname(ct));
         return -1;
     }
-    if (bytes < 0 || !cd->data) {
+    if (n < 0 || !cd->data) {
         PyErr_Format(PyExc_BufferError,
                      cd->data ? "nobody knows how many items cdata '%s' points to: "
                                 "say it with ffi.asarray(ptr, shape) or "
@@ -166,7 +200,7 @@ static int pointer_extent(CDataObject *cd, Extent *e)
         return -1;
     }
     e->nd = 1;
-    e->shape[0] = ct->item_size ? bytes / ct->item_size : 1;
+    e->shape[0] = n;
     e->strides[0] = ct->item_size;
     /* The items of a pointer to arrays have dimensions of their own. */
     return jpy_extent_push(e, jpy_item(ct), -1);

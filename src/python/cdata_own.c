@@ -139,8 +139,8 @@ PyObject *jpy_owner_of(CDataObject *cd)
     if (!x)
         return jpy_owns_inline(cd) ? (PyObject *)cd : NULL;
     switch (x->ext) {
-    case EXT_VIEW:
-        return x->owner;
+    case EXT_VIEW: /* what is read-only stays so in what comes of it */
+        return x->readonly ? (PyObject *)cd : x->owner;
     case EXT_GC:
     case EXT_BUFFER:
     case EXT_ALLOC:
@@ -168,6 +168,13 @@ PyObject *jpy_owned_record(CDataObject *cd)
     if (o)
         ((CDataObject *)o)->length = jpy_owned_bytes(cd);
     return o;
+}
+
+void jpy_view_const(PyObject *cd)
+{
+    CDataExt *x = as_ext(cd);
+    if (x && x->ext == EXT_VIEW)
+        x->readonly = 1;
 }
 
 /* --- ffi.new -------------------------------------------------------------- */

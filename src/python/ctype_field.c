@@ -47,6 +47,8 @@ static int fill_one(State *st, FieldTable *t, const jf_Field *f, uint64_t base,
     if (st->cffi && f->bits >= 0 && info->type->kind == JF_CHAR)
         info->flags |= FIELD_UNSIGNED; /* to cffi char has no sign */
     info->quals = f->quals;
+    for (const jf_Type *a = f->type; a->kind == JF_ARRAY; a = a->to)
+        info->quals |= a->quals; /* `const int x[2][3]`: of the items */
     t->n++;
     return 0;
 }

@@ -43,6 +43,8 @@ int jpy_extent(CDataObject *cd, Extent *e);
 /* The dimensions of array type `ct` behind the e->nd that are there, and its item;
  * `length` for the first (-1: the type says). Strides of the new ones are set. */
 int jpy_extent_push(Extent *e, CTypeObject *ct, Py_ssize_t length);
+/* Items a pointer is known to lead to, laid out; -1 (without an exception). */
+Py_ssize_t jpy_pointer_items(CDataObject *cd);
 /* Bytes that are known to be behind `cd`, or -1 (without an exception). */
 Py_ssize_t jpy_extent_bytes(CDataObject *cd);
 /* Bytes of all items. */

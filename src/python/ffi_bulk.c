@@ -42,11 +42,10 @@ static int rows_of(const char *function, CDataObject *cd, PyObject *length,
                      jpy_ctype_name(ct));
         return -1;
     }
-    Py_ssize_t bytes = jpy_extent_bytes(cd), known = -1;
-    if (bytes >= 0)
-        known = CType_IsArray(ct) ? jpy_array_length(cd)
-                : item->size      ? bytes / item->size
-                                  : n;
+    if (jpy_layout(ct) < 0)
+        return -1;
+    Py_ssize_t known =
+        CType_IsArray(ct) ? jpy_array_length(cd) : jpy_pointer_items(cd);
     if (!length && known < 0) {
         PyErr_Format(PyExc_ValueError,
                      "%s(): nobody knows how many items cdata '%s' points to: say "
@@ -270,7 +269,8 @@ static Py_ssize_t pack_member(CDataObject *cd, const Extent *rows, PyObject *val
 static int rows_for(CDataObject *cd, PyObject *values, Extent *e)
 {
     PyObject *length = NULL;
-    if (cd->ctype->is_data_ptr && jpy_extent_bytes(cd) < 0) {
+    if (cd->ctype->is_data_ptr && jpy_layout(cd->ctype) == 0 &&
+        jpy_pointer_items(cd) < 0) {
         Py_ssize_t n = PyObject_Size(values);
         length = n < 0 ? NULL : PyLong_FromSsize_t(n);
         if (!length)

@@ -47,6 +47,14 @@ static bool is_variable(const LibState *ls, const jf_Symbol *sym)
            !(src && src->is_constant && src->is_constant(src, sym));
 }
 
+static bool is_const(const jf_Symbol *sym)
+{
+    unsigned quals = sym->quals;
+    for (const jf_Type *t = sym->type; t->kind == JF_ARRAY; t = t->to)
+        quals |= t->quals;
+    return quals & JF_Q_CONST;
+}
+
 /* The pointer to a variable, kept in ls->variables; borrowed. */
 static PyObject *variable(LibState *ls, const jf_Symbol *sym)
 {
@@ -66,6 +74,8 @@ static PyObject *variable(LibState *ls, const jf_Symbol *sym)
         return t ? NULL : PyErr_NoMemory();
     p = jpy_cdata_view(ct, address, (PyObject *)ls->handle);
     Py_DECREF((PyObject *)ct);
+    if (p)
+        ((CDataExt *)p)->readonly = is_const(sym);
     int bad = p ? PyDict_SetItemString(ls->variables, sym->name, p) : -1;
     Py_XDECREF(p);
     return bad < 0 ? NULL : p;
@@ -468,6 +478,13 @@ int jpy_dlclose(FFIObject *ffi, PyObject *lib)
         PyErr_Format(PyExc_ValueError,
                      "library '%s' is a compiled module and cannot be closed",
                      ls->handle->name);
+        return -1;
+    }
+    if (ls->handle->exports) {
+        PyErr_Format(PyExc_BufferError,
+                     "cannot close library '%s': %zd buffers or arrays look at its "
+                     "variables",
+                     ls->handle->name, ls->handle->exports);
         return -1;
     }
     PyDict_Clear(ls->variables);
