@@ -8,38 +8,14 @@
  *   meson test -C build --benchmark fused -v
  */
 #include "engine/engine.h"
+#include "fused_chain.h"
 
 #include <stdio.h>
 #include <time.h>
 
-enum { ROUNDS = 60, CALLS = 40000, CHAIN = 10, WAYS = 4 };
+enum { ROUNDS = 60, CALLS = 40000, WAYS = 4 };
 
-typedef double (*Step)(double);
-
-static double up(double x)
-{
-    return x + 1.5;
-}
-
-static double down(double x)
-{
-    return x * 0.5;
-}
-
-static Step volatile chain[CHAIN];
 static jf_Call *call;
-
-static double in_c(double x)
-{
-    for (int k = 0; k < CHAIN; k += 5) {
-        x = chain[k](x);
-        x = chain[k + 1](x);
-        x = chain[k + 2](x);
-        x = chain[k + 3](x);
-        x = chain[k + 4](x);
-    }
-    return x;
-}
 
 static double by_slots(double x)
 {
@@ -97,8 +73,6 @@ int main(void)
     jf_Type *fn = jf_type_func(u, f64, &f64, 1, 0);
     jf_Diag d = JF_DIAG_INIT;
     double best[WAYS] = {1e9, 1e9, 1e9, 1e9};
-    for (int k = 0; k < CHAIN; k++)
-        chain[k] = k % 2 ? down : up;
     if (jf_call_new(u, fn, NULL, 0, &call, &d) != JF_OK)
         return 1;
     jf_Fused *code = fuse(u, fn, true), *run = fuse(u, fn, false);

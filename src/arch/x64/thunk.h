@@ -118,6 +118,7 @@ void x64_load_vec(X64Thunk *t, int d, X64Mem m, uint32_t size);
 /* The PLACEM at `i` passes on a parameter of the recipe that is still in the
  * register it came in: true, and done. */
 bool x64_pass_on(X64Thunk *t, uint32_t i);
+bool x64_in_xmm0(const X64Thunk *t, uint32_t i);
 
 /* One instruction each; `i` is its index. */
 void x64_op_plain(X64Thunk *t, uint32_t i);

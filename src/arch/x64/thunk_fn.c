@@ -138,11 +138,14 @@ bool x64_pass_on(X64Thunk *t, uint32_t i)
     return true;
 }
 
-static void give_scalar(X64Thunk *t, const jf_Ins *in)
+static void give_scalar(X64Thunk *t, uint32_t i)
 {
+    const jf_Ins *in = &t->r->ins[i];
     const jf_Piece *p = &t->own->pieces[t->own->result.first];
     int s = t->hw[in->b];
     JF_ASSERT(t->own->result.is_scalar);
+    if (p->place == JF_IN_VEC && x64_in_xmm0(t, i))
+        return;
     if (p->place == JF_IN_VEC)
         x64_movaps(t->b, 0, s);
     else if (p->extend != JF_EXT_NONE)
@@ -170,12 +173,13 @@ static void give_memory(X64Thunk *t, X64Mem m)
     }
 }
 
-static void leave(X64Thunk *t, const jf_Ins *in)
+static void leave(X64Thunk *t, uint32_t i)
 {
+    const jf_Ins *in = &t->r->ins[i];
     X64Mem value = x64_operand(t, JF_FRAME, in->off);
     X64Mem hidden = x64_operand(t, JF_FRAME, (int32_t)in->imm);
     if (in->b != JF_NOREG) {
-        give_scalar(t, in);
+        give_scalar(t, i);
     } else if (t->own->sret != JF_SRET_NONE) {
         uint32_t size = (uint32_t)t->own->result.size;
         x64_load(t->b, X_RDX, hidden, 8, false);
@@ -291,7 +295,7 @@ void x64_op_fn(X64Thunk *t, uint32_t i)
         enter(t, in);
         break;
     case JF_OP_LEAVE:
-        leave(t, in);
+        leave(t, i);
         break;
     case JF_OP_DIV:
     case JF_OP_MOD:

@@ -173,9 +173,9 @@ static void place_scalar(X64Thunk *t, const jf_Ins *in)
         x64_mov(t->b, x64_arg_gpr[p->reg], t->hw[in->b]);
 }
 
-/* Does xmm0 still have the float that the PLACEF at `i` passes, because it is the
- * result of the call before? */
-static bool in_xmm0(const X64Thunk *t, uint32_t i)
+/* Does xmm0 still have the float that the PLACEF or LEAVE at `i` gives, because it
+ * is the result of the call before? */
+bool x64_in_xmm0(const X64Thunk *t, uint32_t i)
 {
     uint32_t k = i;
     while (k-- > 0 &&
@@ -185,6 +185,32 @@ static bool in_xmm0(const X64Thunk *t, uint32_t i)
            t->r->ins[k].a == t->r->ins[i].b;
 }
 
+/* Is the result that the RESULTF at `i` takes given on from xmm0 and nowhere read
+ * before it is undefined? */
+static bool stays_in_xmm0(const X64Thunk *t, uint32_t i)
+{
+    uint32_t k = i + 1;
+    while (k < t->r->n && t->r->ins[k].op == JF_OP_USE)
+        k++;
+    if (k == t->r->n || t->r->ins[k].b != t->r->ins[i].a)
+        return false;
+    if (t->r->ins[k].op == JF_OP_LEAVE)
+        return true;
+    const jf_Ins *in = &t->r->ins[k];
+    const jf_Plan *plan = k > i + 1 ? t->r->plans[t->r->ins[k - 1].c] : t->plan;
+    if (in->op != JF_OP_PLACEF || x64_value_mask(plan, in->c) != 1u << X64_VEC_BIT)
+        return false;
+    while (++k < t->r->n) {
+        const jf_Ins *more = &t->r->ins[k];
+        if (more->op == JF_OP_FOREIGN)
+            return true;
+        if (more->op != JF_OP_PLACE && more->op != JF_OP_PLACEM &&
+            (more->op != JF_OP_PLACEF || more->b == t->r->ins[i].a))
+            return false;
+    }
+    return false;
+}
+
 static void place_float(X64Thunk *t, uint32_t i)
 {
     const jf_Ins *in = &t->r->ins[i];
@@ -192,7 +218,7 @@ static void place_float(X64Thunk *t, uint32_t i)
     JF_ASSERT(v->n == 1);
     const jf_Piece *p = &t->plan->pieces[v->first];
     JF_ASSERT(p->place == JF_IN_VEC || p->place == JF_ON_STACK);
-    if (p->place == JF_IN_VEC && p->reg == 0 && in_xmm0(t, i))
+    if (p->place == JF_IN_VEC && p->reg == 0 && x64_in_xmm0(t, i))
         return;
     if (p->place == JF_IN_VEC)
         x64_movaps(t->b, p->reg, t->hw[in->b]);
@@ -385,7 +411,8 @@ void x64_op_result(X64Thunk *t, uint32_t i)
     } else if (in->op == JF_OP_RESULTM) {
         result_memory(t, in);
     } else if (in->op == JF_OP_RESULTF) {
-        x64_movaps(t->b, t->hw[in->a], 0);
+        if (!stays_in_xmm0(t, i))
+            x64_movaps(t->b, t->hw[in->a], 0);
     } else if (t->hw[in->a] != X_RAX) {
         x64_mov(t->b, t->hw[in->a], X_RAX);
     }

@@ -336,13 +336,13 @@ static void place_scalar(Lower *l, const jf_Piece *p, int k, uint32_t v)
     if (lower_constant(l, v, &bits) && (!is_float || p->place == JF_ON_STACK)) {
         jf_recipe_put(l->r, JF_INS(.op = JF_OP_PLACE, .c = (uint16_t)k,
                                    .b = JF_NOREG, .imm = extend_as(p, bits)));
-    } else if (is_float) {
+    } else if (is_float && (l->held == v || lower_constant(l, v, &bits))) {
         jf_Reg reg = l->held == v ? JF_F0 : JF_F1;
         lower_getf(l, reg, v);
         jf_placef(l->r, k, reg);
     } else if (l->held == v && !differs) {
         jf_place(l->r, k, JF_T0);
-    } else if (l->held != v && p->place == JF_IN_GPR) {
+    } else if (is_float || (l->held != v && p->place == JF_IN_GPR)) {
         jf_placem(l->r, k, JF_FRAME, lower_place(l, v));
     } else {
         lower_get(l, JF_T1, v);
