@@ -168,3 +168,12 @@ jf_Status jf_os_lib_close(jf_OsLib *lib, jf_Diag *d)
     jf_free(lib);
     return st;
 }
+
+void jf_os_lib_keep(const void *address)
+{
+    Dl_info info;
+    /* One more reference, which nobody gives back. In the program itself there is
+     * nothing to keep; then dlopen finds no library of that name. */
+    if (dladdr(address, &info) && info.dli_fname)
+        (void)dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+}

@@ -45,6 +45,8 @@ const char *jf_os_lib_name(const jf_OsLib *lib);
  * loader's own words as the hint. */
 void *jf_os_lib_symbol(jf_OsLib *lib, const char *name, jf_Diag *d);
 jf_Status jf_os_lib_close(jf_OsLib *lib, jf_Diag *d); /* frees `lib` */
+/* Whatever is closed, the library that `address` lies in stays loaded. */
+void jf_os_lib_keep(const void *address);
 
 /* --- errno, by thread ---------------------------------------------------------- */
 

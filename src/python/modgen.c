@@ -347,6 +347,9 @@ static ModGen *load(State *st, const jiffi_module *m, const char *name)
     }
     jf_free(g->lib_name);
     g->lib_name = lib_name.p;
+    /* An import never unloads it; a library that embeds Python may have been opened
+     * by dlopen() and be closed while types and functions point into it. */
+    jf_os_lib_keep(m);
     *m->exports = jpy_modgen_exports();
     jpy_modgen_source(g);
     PyObject *entry = make_entry(st, g);

@@ -231,6 +231,7 @@ PyObject *jpy_stock_load(PyObject *module, PyObject *address)
                                              : 25;
         memcpy(raw[2], jpy_stock_exports, n * sizeof(void *));
         Py_INCREF((PyObject *)ffi); /* its tables are used for ever */
+        jf_os_lib_keep(c);
     }
     Py_XDECREF(lib);
     Py_XDECREF((PyObject *)ffi);
