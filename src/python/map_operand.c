@@ -526,9 +526,11 @@ static PyObject *wrapper_repr(PyObject *self)
 static PyType_Slot wrapper_slots[] = {
     {Py_tp_dealloc, wrapper_dealloc}, {Py_tp_repr, wrapper_repr}, {0, NULL}};
 static PyType_Spec each_spec = {"jiffi.Each", sizeof(Wrapper), 0,
-                                Py_TPFLAGS_DEFAULT, wrapper_slots};
+                                Py_TPFLAGS_DEFAULT | JPY_TPFLAGS_NO_NEW,
+                                wrapper_slots};
 static PyType_Spec same_spec = {"jiffi.Same", sizeof(Wrapper), 0,
-                                Py_TPFLAGS_DEFAULT, wrapper_slots};
+                                Py_TPFLAGS_DEFAULT | JPY_TPFLAGS_NO_NEW,
+                                wrapper_slots};
 
 #define DOC_each                                                               \
     "each(array, /)\n--\n\n"                                                   \

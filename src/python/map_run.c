@@ -291,5 +291,5 @@ static PyType_Slot slots[] = {{Py_tp_dealloc, map_dealloc},
                               {Py_tp_doc, "One run of FFI.map(): see jiffi._map."},
                               {0, NULL}};
 
-PyType_Spec jpy_map_spec = {"jiffi.MapRun", sizeof(MapRun), 1, Py_TPFLAGS_DEFAULT,
-                            slots};
+PyType_Spec jpy_map_spec = {"jiffi.MapRun", sizeof(MapRun), 1,
+                            Py_TPFLAGS_DEFAULT | JPY_TPFLAGS_NO_NEW, slots};
