@@ -208,10 +208,46 @@ static void test_listings(void)
                   "jmp 0x2b");
 }
 
+/* double f(double x, int n) { return g(h(x), n) * 2; }: what comes in is passed on
+ * from where it is, a result goes from call to call in xmm0, n waits in its slot. */
+static void test_function(void)
+{
+    TestPlan own, h, g;
+    jf_Recipe r = JF_RECIPE_INIT;
+    plan_of(&own, "vg");
+    plan_of(&h, "v");
+    plan_of(&g, "vg");
+    TestPlan *const all[] = {&own, &h, &g};
+    for (int k = 0; k < 3; k++) {
+        all[k]->pieces[0] = (jf_Piece){.place = JF_IN_VEC, .size = 8};
+        all[k]->plan.result.is_float = true;
+    }
+    int32_t slots = jf_recipe_frame(&r, 16, 16);
+    jf_recipe_put(&r, JF_INS(.op = JF_OP_ENTER, .off = slots));
+    jf_recipe_use(&r, &h.plan);
+    jf_placem(&r, 0, JF_FRAME, slots);
+    jf_recipe_put(&r, JF_INS(.op = JF_OP_FOREIGN, .b = JF_NOREG, .imm = 0x1000));
+    jf_recipe_put(&r, JF_INS(.op = JF_OP_RESULTF, .a = JF_F0));
+    jf_recipe_use(&r, &g.plan);
+    jf_placef(&r, 0, JF_F0);
+    jf_placem(&r, 1, JF_FRAME, slots + 8);
+    jf_recipe_put(&r, JF_INS(.op = JF_OP_FOREIGN, .b = JF_NOREG, .imm = 0x2000));
+    jf_recipe_put(&r, JF_INS(.op = JF_OP_RESULTF, .a = JF_F0));
+    jf_recipe_put(&r, JF_INS(.op = JF_OP_ADDF, .a = JF_F0, .b = JF_F0, .w = 8));
+    jf_recipe_put(&r, JF_INS(.op = JF_OP_LEAVE, .b = JF_F0));
+    check_listing(&r, &own.plan, 0,
+                  "push rbp; mov rbp,rsp; sub rsp,0x10; "
+                  "movq QWORD PTR [rbp-0x10],xmm0; mov QWORD PTR [rbp-0x8],rdi; "
+                  "mov r11d,0x1000; call r11; mov rdi,QWORD PTR [rbp-0x8]; "
+                  "mov r11d,0x2000; call r11; movaps xmm8,xmm0; "
+                  "addsd xmm8,xmm8; movaps xmm0,xmm8; leave; ret");
+}
+
 int main(void)
 {
     test_rows();
     test_jumps();
     test_listings();
+    test_function();
     return check_report("test_enc");
 }

@@ -298,6 +298,41 @@ static void test_exception(void)
     }
 }
 
+/* long f(long x) { return (int)unwind_throw((int)x); }, as a program. */
+static void test_fused_exception(void)
+{
+    jf_Universe *u = jf_engine_universe(NULL);
+    jf_Type *i = jf_type_prim(u, JF_P_INT), *l = jf_type_prim(u, JF_P_LONG);
+    jf_Type *callee = jf_type_func(u, i, &i, 1, 0);
+    jf_Type *fn = jf_type_func(u, l, &l, 1, 0);
+    const jf_Plan *plan = NULL;
+    jf_Call *call = NULL;
+    jf_Fused *f = NULL;
+    jf_Diag d = JF_DIAG_INIT;
+    jf_Program p;
+    CHECK_INT(jf_plan_of(u, fn, &plan, &d), JF_OK);
+    CHECK_INT(jf_call_new(u, callee, NULL, 0, &call, &d), JF_OK);
+    jf_program_init(&p, plan);
+    uint32_t x = jf_program_value(&p, JF_S_I64, 0, 0);
+    uint32_t y = jf_program_value(&p, JF_S_I32, 0, 0);
+    jf_program_put(&p, (jf_ProgramIns){.op = JF_PR_PARAM, .v = x});
+    jf_program_put(&p, (jf_ProgramIns){.op = JF_PR_CAST, .v = y, .a = x});
+    y = jf_program_call(&p, jf_call_plan(call), call,
+                        (void *)(uintptr_t)unwind_throw, "throw", &y, JF_S_I32);
+    x = jf_program_value(&p, JF_S_I64, 0, 0);
+    jf_program_put(&p, (jf_ProgramIns){.op = JF_PR_CAST, .v = x, .a = y});
+    jf_program_put(&p, (jf_ProgramIns){.op = JF_PR_RESULT, .a = x});
+    if (unwind_throw &&
+        CHECK_INT(jf_fused_new(u, fn, &p, "throws", true, &f, &d), JF_OK))
+        CHECK_INT(unwind_catch(jf_fused_address(f), 3, 5, 9),
+                  41 + 9 + 25 + 63 + (3 ^ 5 ^ 9));
+    jf_fused_free(f);
+    jf_program_free(&p);
+    jf_call_free(call);
+    jf_type_unref(u, fn);
+    jf_type_unref(u, callee);
+}
+
 /* --- debuggers and profilers ------------------------------------------------------------------ */
 
 /* gdb breaks here, below a thunk. */
@@ -431,6 +466,7 @@ int main(int argc, char **argv)
     test_stubs();
     test_backtrace();
     test_exception();
+    test_fused_exception();
     test_gdb();
     test_perf();
     test_refusal();

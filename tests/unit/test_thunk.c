@@ -631,6 +631,79 @@ static int compile_step(void *ctx)
     return st == JF_OK;
 }
 
+/* --- what only functions of many calls need ------------------------------------------ */
+
+static long six(long a, long b, long c, long d, long e, long f)
+{
+    return a + 10 * b + 100 * c + 1000 * d + 10000 * e + 100000 * f;
+}
+
+/* Divisions and shifts leave placed arguments alone, rdx and rcx among them. */
+static void test_kept(void)
+{
+    static const struct {
+        jf_Op op;
+        int w;
+        bool s;
+        uint64_t a, b, want;
+    } rows[] = {
+        {JF_OP_DIV, 8, true, (uint64_t)-100, 7, (uint64_t)-14},
+        {JF_OP_DIV, 8, false, (uint64_t)-100, 7, 2635249153387078788},
+        {JF_OP_DIV, 4, true, (uint32_t)-100, 7, (uint32_t)-14},
+        {JF_OP_DIV, 4, false, (uint32_t)-100, 7, 613566742},
+        {JF_OP_MOD, 8, true, (uint64_t)-100, 7, (uint64_t)-2},
+        {JF_OP_MOD, 4, false, (uint32_t)-100, 7, 2},
+        {JF_OP_SHLV, 8, false, 3, 66, 12},
+        {JF_OP_SHRV, 8, false, (uint64_t)-1, 60, 15},
+        {JF_OP_SARV, 8, false, (uint64_t)1 << 63, 63, UINT64_MAX},
+    };
+    jf_Type *word = jf_type_prim(u, JF_P_LONG);
+    jf_Type *params[6] = {word, word, word, word, word, word};
+    jf_Type *fn = jf_type_func(u, word, params, 6, 0);
+    const jf_Plan *plan = NULL;
+    jf_Diag d = JF_DIAG_INIT;
+    CHECK_INT(jf_plan_of(u, fn, &plan, &d), JF_OK);
+    for (size_t k = 0; k < JF_COUNT(rows); k++) {
+        jf_Recipe r = JF_RECIPE_INIT;
+        uint64_t out[2] = {0, 0};
+        for (int n = 0; n < 6; n++)
+            jf_recipe_put(&r, JF_INS(.op = JF_OP_PLACE, .c = (uint16_t)n,
+                                     .b = JF_NOREG, .imm = (uint64_t)n + 1));
+        jf_const(&r, JF_T0, rows[k].a);
+        jf_const(&r, JF_T1, rows[k].b);
+        jf_recipe_put(&r, JF_INS(.op = (uint8_t)rows[k].op, .a = JF_T0, .b = JF_T1,
+                                 .w = (uint8_t)rows[k].w, .s = rows[k].s));
+        jf_store(&r, JF_R0, 0, JF_T0, 8);
+        jf_recipe_put(&r, JF_INS(.op = JF_OP_FOREIGN, .b = JF_R1));
+        jf_recipe_put(&r, JF_INS(.op = JF_OP_RESULT, .a = JF_T0));
+        jf_return(&r, JF_T0, 0);
+        uint64_t got = made(&r, plan)((uintptr_t)out, (uintptr_t)six, 0);
+        CHECK_INT(got, 654321);
+        CHECK_INT(out[0], rows[k].want);
+    }
+    jf_type_unref(u, fn);
+}
+
+/* R0 to R3 are a thunk's; a function has none. */
+static void test_function_refused(void)
+{
+    jf_Recipe r = JF_RECIPE_INIT;
+    jf_Type *fn = jf_type_func(u, jf_type_prim(u, JF_P_VOID), NULL, 0, 0);
+    const jf_Plan *plan = NULL;
+    jf_Code *c;
+    jf_Diag d = JF_DIAG_INIT;
+    CHECK_INT(jf_plan_of(u, fn, &plan, &d), JF_OK);
+    jf_op(&r, JF_OP_ENTER);
+    jf_move(&r, JF_T0, JF_R2);
+    jf_recipe_put(&r, JF_INS(.op = JF_OP_LEAVE, .b = JF_NOREG));
+    CHECK_INT(jf_compile(&r, plan, "x", &c, &d), JF_UNSUPPORTED);
+    CHECK_STR(d.message, "cannot encode registers that are kept, in a recipe that "
+                         "is a C function");
+    jf_diag_clear(&d);
+    jf_recipe_free(&r);
+    jf_type_unref(u, fn);
+}
+
 int main(void)
 {
     u = jf_engine_universe(NULL);
@@ -648,6 +721,8 @@ int main(void)
     test_floats();
     test_places();
     test_helpers();
+    test_kept();
+    test_function_refused();
     test_big_frame();
     test_thread();
     jf_Group *g = jf_group_new(u);
