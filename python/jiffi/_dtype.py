@@ -4,7 +4,7 @@
 A structured dtype becomes a declaration in C. Members stand where C puts them by
 itself, or behind a member `_pad<offset>` of unsigned char; where that cannot be, or the
 size is another, the struct is packed. So the struct is the same for a C compiler that
-reads the text. NumPy is never imported here: whoever has a dtype has it.
+reads the text.
 """
 
 import re
@@ -18,18 +18,19 @@ _Bool _Complex _Generic _Imaginary _Noreturn _Static_assert _Thread_local""".spl
 
 def struct_from(ffi, dtype, name=None):
     """The ctype of `dtype`; a struct is declared in `ffi` as `name`, or compared."""
-    np = _numpy_of(dtype)
-    dtype = np.dtype(dtype) if not isinstance(dtype, np.dtype) else dtype
+    dtype = _numpy().dtype(dtype)
     base, shape = _strip(dtype)
     if base.names is None:
         if name is not None:
             raise TypeError("struct_from(): %r has no fields, so it is no struct %s"
                             % (dtype, name))
-        return ffi.typeof(_scalar(ffi, base, "dtype") % _dims(shape))
+        return ffi.typeof(_scalar(base, "dtype", bool(shape)) % _dims(shape))
     if name is None:
         raise TypeError("struct_from(): %r has fields: the struct needs a name" % (dtype,))
     _check_name(name, "struct_from()")
     kind = "union" if _overlaps(base, name) else "struct"
+    if all(offset == 0 for _, _, offset in _fields(base)) and _find(ffi, "union", name):
+        kind = "union"  # of one member
     ctype = _find(ffi, kind, name)
     if ctype is None:
         ffi.cdef(_declaration(ffi, base, kind, name))
@@ -38,8 +39,8 @@ def struct_from(ffi, dtype, name=None):
     return ffi.typeof("%s%s" % (ctype.cname, _dims(shape))) if shape else ctype
 
 
-def _numpy_of(dtype):
-    """The module numpy, which whoever has a dtype has imported."""
+def _numpy():
+    """The module; whoever has a dtype has imported it."""
     try:
         import numpy
     except ImportError:
@@ -61,10 +62,10 @@ def _check_name(name, where):
         raise TypeError("%s: %r is no name in C" % (where, name))
 
 
-def _scalar(ffi, dtype, where):
-    """C for a value of `dtype` with %s where dimensions of its own go after the type.
+def _scalar(dtype, where, many):
+    """C for a value of `dtype`, with %s where the dimensions of an array of them go.
 
-    Text becomes an array of characters, which comes behind other dimensions.
+    Text becomes an array of characters, of a single one only if there are `many`.
     """
     if dtype.hasobject:
         raise TypeError("%s: Python objects have no type in C" % where)
@@ -81,9 +82,9 @@ def _scalar(ffi, dtype, where):
         raise TypeError("%s: %s has no size, and nothing in C has none"
                         % (where, dtype.str))
     if kind == "S":
-        return "char%%s[%d]" % size if size > 1 else "char%s"
+        return "char%%s[%d]" % size if many or size > 1 else "char%s"
     if kind == "U":
-        return "char32_t%%s[%d]" % (size // 4) if size > 4 else "char32_t%s"
+        return "char32_t%%s[%d]" % (size // 4) if many or size > 4 else "char32_t%s"
     if kind == "V":
         return "unsigned char%%s[%d]" % size
     words = {"f": ("_Float16", "float", "double", "long double"),
@@ -119,7 +120,7 @@ def _member(ffi, of, name, where):
     """The C declaration of a member, without the semicolon."""
     base, shape = _strip(of)
     if base.names is None:
-        text = _scalar(ffi, base, where) % ("\0" + _dims(shape))
+        text = _scalar(base, where, bool(shape)) % ("\0" + _dims(shape))
         return re.sub(r" *\0", " " + name, text)
     kind = "union" if _overlaps(base, where) else "struct"
     return "%s %s%s" % (_body(ffi, base, kind, where), name, _dims(shape))
@@ -195,7 +196,7 @@ def _alignment(ffi, row):
 
 def _declaration(ffi, dtype, kind, name):
     body = _body(ffi, dtype, kind, name)
-    return "%s %s%s;" % (kind, _named(body[len(kind):].lstrip(), name), "")
+    return "%s %s;" % (kind, _named(body[len(kind):].lstrip(), name))
 
 
 def _named(rest, name):
@@ -234,7 +235,8 @@ def _compare(wanted, got, where):
         if not _same(wanted, got):
             raise ValueError("%s is %s, in the dtype it is %s" % (where, got, wanted))
         return
-    theirs = [n for n in got.names if not re.match(r"_(pad\d+|size)_*\Z", n)]
+    theirs = [n for n in got.names
+              if n in wanted.names or not re.match(r"_(pad\d+|size)_*\Z", n)]
     if set(wanted.names) - set(theirs):
         raise ValueError("%s has no member %r" % (
             where, sorted(set(wanted.names) - set(theirs))[0]))

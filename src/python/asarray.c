@@ -141,6 +141,24 @@ static int read_shape(PyObject *shape, Extent *e)
     return bad;
 }
 
+/* The items of a pointer to arrays have dimensions of their own. */
+static int add_inner(const Request *r, Extent *e)
+{
+    Extent inner = {.nd = 0};
+    if (r->own_descr || !r->cd->ctype->is_data_ptr)
+        return 0;
+    if (jpy_extent_push(&inner, jpy_item(r->cd->ctype), -1) < 0)
+        return -1;
+    if (e->nd + inner.nd > JPY_MAX_DIMS) {
+        PyErr_Format(PyExc_ValueError, "asarray(): more than %d dimensions",
+                     JPY_MAX_DIMS);
+        return -1;
+    }
+    for (int i = 0; i < inner.nd; i++)
+        e->shape[e->nd++] = inner.shape[i];
+    return 0;
+}
+
 /* The shape of what is there, in items of the dtype. */
 static int natural_shape(Request *r, Extent *e)
 {
@@ -213,7 +231,7 @@ static PyObject *build(Request *r, PyObject *shape, bool readonly)
     Extent bytes = {r->cd->data, NULL, 1, readonly, {0}, {1}};
     bytes.item = jpy_item(r->cd->ctype->st->char_array);
     if (!bytes.item || (shape ? read_shape(shape, &e) : natural_shape(r, &e)) < 0 ||
-        check_bounds(r, &e, &bytes.shape[0]) < 0)
+        (shape && add_inner(r, &e) < 0) || check_bounds(r, &e, &bytes.shape[0]) < 0)
         return NULL;
     PyObject *descr = r->descr;
     r->descr = NULL;
