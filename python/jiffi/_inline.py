@@ -293,5 +293,9 @@ def inline(ffi, source, *, source_extension=".c", **kwds):
     # Modules made from this FFI later include this one by its name.
     sys.modules[name] = module
     module.ffi._assigned_source = (name, source, source_extension, kwds)
+    origins = _jiffi._pickle_origins(ffi)
+    if origins:  # how another process gets the module: _pickle.py
+        module.ffi.__dict__.setdefault(
+            "_inlined", (origins[0].rows, source, source_extension, kwds))
     ffi._adopt(module.ffi)
     return module.lib

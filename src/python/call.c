@@ -213,6 +213,18 @@ PyObject *jpy_function_ready(FFIObject *ffi, PyObject *lib, const jf_Symbol *sym
     return builtin;
 }
 
+PyObject *jpy_function_builtin(CDataObject *fn)
+{
+    FunctionInfo *f = jpy_function_info(fn);
+    PyObject *module =
+        f->handle ? PyUnicode_FromString(jpy_handle_name(f->handle)) : NULL;
+    PyObject *builtin = NULL;
+    if (module || !f->handle)
+        builtin = PyCFunction_NewEx(&f->def, (PyObject *)fn, module);
+    Py_XDECREF(module);
+    return builtin;
+}
+
 PyObject *jpy_function(FFIObject *ffi, PyObject *lib, const jf_Symbol *sym,
                        void *address)
 {

@@ -95,6 +95,7 @@ struct Handle {
     Py_ssize_t exports;      /* who looks at its variables: jpy_pin() in export.h */
     PyObject *module;        /* borrowed; NULL when it is gone */
     char *name;              /* owned */
+    PyObject *origin;        /* Origin of its FFI: pickle.h; owned; NULL */
 };
 
 /* Takes over `src`, in any case, and becomes its keeper; NULL with an exception. */
@@ -105,6 +106,7 @@ int jpy_init_handle(State *st);
 /* The function is closed with the library from now on, or no longer. */
 void jpy_handle_track(Handle *h, FunctionInfo *f);
 void jpy_handle_forget(Handle *h, FunctionInfo *f);
+extern PyMethodDef jpy_handle_methods[]; /* lib.c */
 /* The library's name; "?" if nothing better. */
 const char *jpy_handle_name(Handle *h);
 
@@ -119,6 +121,8 @@ size_t jpy_signature_param(const char *doc, uint32_t i, const char **name);
 
 /* --- call.c ------------------------------------------------------------------------- */
 
+/* Another builtin of this function of a library. */
+PyObject *jpy_function_builtin(CDataObject *fn);
 /* The code for calling `fn`, made at first need; NULL with an exception. */
 HostCode *jpy_host_code(State *st, jf_Type *fn, uint8_t gil);
 /* How a builtin of this type is called: METH_O or METH_FASTCALL. */
@@ -222,6 +226,8 @@ int jpy_sized_argument(CDataObject *fn, PyObject *value, size_t i, SizedCell *ce
 /* ValueError: the array of parameter `i` has `got` items, one before it `had`. */
 void jpy_sized_mismatch(CDataObject *fn, size_t i, uint64_t got, uint64_t had);
 void jpy_sized_free(Sized *s);
+/* The name of parameter `i`, "p<i>" without one. */
+PyObject *jpy_sized_param_name(const Sized *s, uint32_t i);
 /* Machine code for it, as jpy_thunk(). */
 int jpy_sized_thunk(CDataObject *fn, jf_Code **code);
 

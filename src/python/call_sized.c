@@ -69,7 +69,7 @@ int jpy_sized_argument(CDataObject *fn, PyObject *value, size_t i, SizedCell *ce
     return -1;
 }
 
-static PyObject *param_name(const Sized *s, uint32_t i)
+PyObject *jpy_sized_param_name(const Sized *s, uint32_t i)
 {
     const char *name;
     size_t n = jpy_signature_param(s->names, i, &name);
@@ -84,8 +84,8 @@ void jpy_sized_mismatch(CDataObject *fn, size_t i, uint64_t got, uint64_t had)
     size_t first = 0;
     while (s->params[first].length != s->params[i].length)
         first++;
-    PyObject *a = param_name(s, (uint32_t)first), *b = param_name(s, (uint32_t)i);
-    PyObject *n = param_name(s, (uint32_t)s->params[i].length);
+    PyObject *a = jpy_sized_param_name(s, (uint32_t)first), *b = jpy_sized_param_name(s, (uint32_t)i);
+    PyObject *n = jpy_sized_param_name(s, (uint32_t)s->params[i].length);
     if (a && b && n)
         PyErr_Format(
             PyExc_ValueError,
@@ -258,7 +258,7 @@ static int32_t find_param(const Making *m, PyObject *name)
         return -1;
     }
     for (uint32_t i = 0; i < n; i++) {
-        PyObject *known = param_name(m->s, i);
+        PyObject *known = jpy_sized_param_name(m->s, i);
         int same = known ? PyUnicode_Compare(known, name) == 0 : -1;
         Py_XDECREF(known);
         if (same)
@@ -292,8 +292,8 @@ static int add_pair(Making *m, int32_t length, int32_t array)
     jf_Type *t = m->type->u.func->params[array];
     const jf_Type *n = m->type->u.func->params[length];
     SizedParam *a = &m->s->params[array], *l = &m->s->params[length];
-    PyObject *an = param_name(m->s, (uint32_t)array);
-    PyObject *ln = param_name(m->s, (uint32_t)length);
+    PyObject *an = jpy_sized_param_name(m->s, (uint32_t)array);
+    PyObject *ln = jpy_sized_param_name(m->s, (uint32_t)length);
     int bad = -1;
     if (!an || !ln)
         ;

@@ -72,6 +72,22 @@ static void explain(CDataObject *cd, PyObject *name, int writing)
     PyErr_Format(PyExc_AttributeError, text, jpy_cname(ct), name);
 }
 
+/* The builtin whose cdata this is, if that is its name; an AttributeError is set. */
+static PyObject *builtin_of(CDataObject *cd, PyObject *name)
+{
+    PyObject *type, *value, *tb;
+    PyErr_Fetch(&type, &value, &tb);
+    PyObject *o = jpy_lib_builtin(cd, name);
+    if (!o && !PyErr_Occurred()) {
+        PyErr_Restore(type, value, tb);
+        return NULL;
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(tb);
+    return o;
+}
+
 PyObject *jpy_cdata_getattro(PyObject *self, PyObject *name)
 {
     CDataObject *cd = (CDataObject *)self;
@@ -102,6 +118,10 @@ PyObject *jpy_cdata_getattro(PyObject *self, PyObject *name)
     PyObject *o = PyObject_GenericGetAttr(self, name);
     if (!o)
         explain(cd, name, 0);
+    /* Pickle takes a builtin for an attribute of what it is bound to. */
+    if (!o && Py_IS_TYPE(self, ct->st->cdata_ext_type) &&
+        PyErr_ExceptionMatches(PyExc_AttributeError))
+        return builtin_of(cd, name);
     return o;
 }
 

@@ -8,14 +8,17 @@
  * inherits it inherits that as well.
  */
 #include "python/export.h"
+#include "python/pickle.h"
 
 PyObject *jpy_cdata_call(PyObject *self, PyObject *args, PyObject *kwargs)
 {
     return jpy_call_cdata((CDataObject *)self, args, kwargs);
 }
 
-/* The first two are not for cffi's flavour: see exporting(). */
+/* The first NOT_CFFI are not for cffi's flavour: see exporting(). */
+enum { NOT_CFFI = 3 };
 static PyMethodDef cdata_methods[] = {
+    {"__reduce__", jpy_reduce, METH_NOARGS, NULL},
     {"__dlpack__", (PyCFunction)(void (*)(void))jpy_cdata_dlpack,
      METH_VARARGS | METH_KEYWORDS, NULL},
     {"__dlpack_device__", jpy_dlpack_device, METH_NOARGS, NULL},
@@ -93,7 +96,7 @@ static PyTypeObject *exporting(State *st, PyObject *module)
             continue;
         *s = cdata_slots[i];
         if (st->cffi && slot == Py_tp_methods)
-            s->pfunc = cdata_methods + 2;
+            s->pfunc = cdata_methods + NOT_CFFI;
         s++;
     }
     spec.slots = slots;

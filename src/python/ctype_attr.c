@@ -3,7 +3,7 @@
  * Attributes of ctype objects, as cffi has them: which exist depends on the kind
  * of type; the others raise AttributeError and dir() leaves them out.
  */
-#include "python/jpy.h"
+#include "python/pickle.h"
 
 static PyObject *absent(const char *name)
 {
@@ -218,5 +218,8 @@ static PyObject *ctype_dir(PyObject *self, PyObject *noarg)
 
 PyMethodDef jpy_ctype_methods[] = {
     {"__dir__", ctype_dir, METH_NOARGS, NULL},
+    {"__reduce__", jpy_reduce, METH_NOARGS, NULL},
+    {"__copy__", jpy_copy_same, METH_NOARGS, NULL},
+    {"__deepcopy__", jpy_copy_same, METH_O, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -9,6 +9,7 @@
 #include "python/cffi/stock.h"
 #include "python/ffi.h"
 #include "python/ffi_doc.h"
+#include "python/pickle.h"
 
 enum { TYPES_CACHED = 4096 }; /* spellings kept before the cache starts anew */
 
@@ -319,6 +320,8 @@ static int keep_text(FFIObject *ffi, PyObject *text, const jf_CdefOptions *o)
         Py_BuildValue("OOiOs", text, o->packed ? Py_True : Py_False, (int)o->pack,
                       o->override_ ? Py_True : Py_False, gil[o->gil]);
     int bad = row ? PyList_Append(ffi->texts, row) : -1;
+    if (bad == 0)
+        bad = jpy_origin_add(ffi, row);
     Py_XDECREF(row);
     return bad;
 }
@@ -411,7 +414,7 @@ PyObject *jpy_ffi_include(PyObject *self, PyObject *arg)
         return NULL;
     }
     PyDict_Clear(ffi->types);
-    if (jpy_libs_refresh(ffi) < 0)
+    if (jpy_origin_add(ffi, arg) < 0 || jpy_libs_refresh(ffi) < 0)
         return NULL;
     Py_RETURN_NONE;
 }

@@ -8,6 +8,7 @@
  * which is here because it is in Python too.
  */
 #include "python/ffi.h"
+#include "python/pickle.h"
 
 static const char PACKAGE[] = "jiffi.build";
 
@@ -123,6 +124,8 @@ static int change_scope(FFIObject *ffi, jf_Scope *fresh)
         jf_scope_free(keeper->scope);
         keeper->scope = ffi->scope;
         ffi->scope = fresh;
+        if (ffi->origin)
+            jpy_origin_own(ffi);
     }
     Py_XDECREF((PyObject *)keeper);
     return bad ? -1 : 0;
@@ -158,6 +161,8 @@ PyObject *jpy_ffi__adopt(PyObject *self, PyObject *arg)
     ffi->oracle = other->oracle; /* def_extern() goes by it */
     if (ffi->texts &&
         PyList_SetSlice(ffi->texts, 0, PyList_GET_SIZE(ffi->texts), NULL) < 0)
+        return NULL;
+    if (jpy_origin_adopt(ffi, other) < 0)
         return NULL;
     Py_RETURN_NONE;
 }

@@ -7,6 +7,7 @@
 #include "python/export.h"
 #include "python/ffi.h"
 #include "python/ffi_doc.h"
+#include "python/pickle.h"
 
 /* --- life ----------------------------------------------------------------- */
 
@@ -46,7 +47,10 @@ PyObject *jpy_ffi_make(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     ffi->libs = PyList_New(0);
     ffi->onces = PyDict_New();
     ffi->included = PyList_New(0);
-    if (ffi->scope && ffi->types && ffi->libs && ffi->onces && ffi->included)
+    if (ffi->scope && !st->cffi && (ffi->origin = jpy_origin_new(ffi)) != NULL)
+        jpy_origin_own(ffi);
+    if (ffi->scope && ffi->types && ffi->libs && ffi->onces && ffi->included &&
+        (ffi->origin || st->cffi))
         return (PyObject *)ffi;
     Py_DECREF(ffi);
     return NULL;
@@ -104,6 +108,7 @@ void jpy_ffi_dealloc(PyObject *self)
     FFIObject *ffi = (FFIObject *)self;
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
+    jpy_origin_leave(ffi);
     if (ffi->weakrefs)
         PyObject_ClearWeakRefs(self);
     Py_CLEAR(ffi->dict);
@@ -220,6 +225,9 @@ static PyMethodDef ffi_methods[] = {
     {"_included", jpy_ffi__included, METH_NOARGS, NULL},
     {"_declared", jpy_ffi__declared, METH_NOARGS, NULL},
     {"_texts", jpy_ffi__texts, METH_NOARGS, NULL},
+    {"__reduce__", jpy_reduce, METH_NOARGS, NULL},
+    {"__copy__", jpy_copy_same, METH_NOARGS, NULL},
+    {"__deepcopy__", jpy_copy_same, METH_O, NULL},
     {NULL}
 };
 /* clang-format on */

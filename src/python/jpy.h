@@ -70,6 +70,9 @@ typedef struct State {
     PyTypeObject *ndarray_type; /* numpy.c: owned; NULL until NumPy is imported */
     PyTypeObject *map_type, *map_each_type, *map_same_type; /* map.h */
     PyTypeObject *ufunc_type; /* UfuncRecord: ufunc.h; NULL until needed */
+    PyTypeObject *origin_type; /* Origin: pickle.h */
+    struct Origin *origins;    /* of the FFIs that are alive; borrowed */
+    bool ufuncs_pickle;        /* _pickle.register_ufunc() was called */
     void **numpy_api, **numpy_umath; /* its C API; NULL until asked for */
 } State;
 
@@ -457,6 +460,7 @@ typedef struct FFIObject {
     void *oracle;         /* jf_Oracle of a compiled module; NULL; never freed */
     uint8_t gil;          /* jf_Gil of this FFI */
     struct Stock *stock;  /* cffi/stock.h; owned; NULL but for cffi's compiled FFIs */
+    struct Origin *origin; /* pickle.h; owned; NULL in cffi's flavour */
 } FFIObject;
 
 /* ctype from a str (cached) or a ctype; new reference. Function types as such
@@ -491,6 +495,9 @@ struct LibSource {
     bool (*is_constant)(LibSource *src, const jf_Symbol *sym);
     /* Close and free. 0, or -1 with an exception. NULL: static, never closed. */
     int (*close)(LibSource *src);
+    PyObject *given;  /* what dlopen() was given, str or None; owned, given back by
+                         close(); NULL: nothing that means anything elsewhere */
+    int flags;        /* ... and how to open it */
     PyObject *keeper; /* borrowed: the Handle (call.h) that functions and views of
                          variables hold; set by jpy_handle_new */
 };
@@ -512,6 +519,11 @@ int jpy_dlclose(FFIObject *ffi, PyObject *lib);
 /* ffi.addressof(lib, "name"). */
 PyObject *jpy_lib_addressof(FFIObject *ffi, PyObject *lib, PyObject *name);
 int jpy_is_lib(State *st, PyObject *o);
+/* The Handle (call.h) of a library; borrowed. */
+PyObject *jpy_lib_handle(PyObject *lib);
+/* The builtin that the library has for one of its functions, or another: what
+ * getattr(cdata, its name) gives. NULL without an exception if that is not it. */
+PyObject *jpy_lib_builtin(CDataObject *fn, PyObject *name);
 /* After a cdef: libraries opened earlier see the new names. */
 int jpy_libs_refresh(FFIObject *ffi);
 int jpy_init_lib(State *st, PyObject *module);

@@ -13,6 +13,7 @@
  */
 #include "python/call.h"
 #include "python/cffi/stock.h"
+#include "python/pickle.h"
 
 #include <string.h>
 
@@ -268,6 +269,28 @@ static PyObject *lib_dir(PyObject *self, PyObject *unused)
 static PyMethodDef getattr_def = {"__getattr__", lib_getattr, METH_O, NULL};
 static PyMethodDef dir_def = {"__dir__", lib_dir, METH_NOARGS, NULL};
 
+/* Pickle finds it in the instance; a class of our own would make every attribute
+ * slower. */
+static PyMethodDef reduce_def = {"_reduce_library", jpy_lib_reduce, METH_O, NULL};
+
+PyMethodDef jpy_handle_methods[] = {
+    {"__getattr__", lib_getattr, METH_O, NULL},
+    {"__dir__", lib_dir, METH_NOARGS, NULL},
+    {"_reduce_library", jpy_lib_reduce, METH_O, NULL},
+    {"__reduce__", jpy_reduce, METH_NOARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static int install_reduce(PyObject *module)
+{
+    PyObject *f =
+        PyCFunction_New(&reduce_def, (PyObject *)lib_state(module)->handle);
+    int bad =
+        f ? PyDict_SetItemString(PyModule_GetDict(module), "__reduce_ex__", f) : -1;
+    Py_XDECREF(f);
+    return bad;
+}
+
 static int install(PyObject *module, PyMethodDef *def)
 {
     PyObject *f = PyCFunction_New(def, (PyObject *)lib_state(module)->handle);
@@ -417,11 +440,13 @@ static PyObject *module_new(FFIObject *ffi, Handle *h)
     ls->ffi = (FFIObject *)Py_NewRef((PyObject *)ffi);
     ls->handle = h;
     h->module = module;
+    h->origin = Py_XNewRef((PyObject *)ffi->origin);
     ls->variables = PyDict_New();
     PyObject *dict = PyModule_GetDict(module);
     if (!ls->variables || set_text(dict, "__name__", h->name) < 0 ||
         (strchr(h->name, '/') && set_text(dict, "__file__", h->name) < 0) ||
-        install(module, &dir_def) < 0 || lib_refresh(module) < 0) {
+        install(module, &dir_def) < 0 || lib_refresh(module) < 0 ||
+        (!ffi->st->cffi && install_reduce(module) < 0)) {
         Py_DECREF(module);
         return NULL;
     }
@@ -463,6 +488,25 @@ int jpy_is_lib(State *st, PyObject *o)
 {
     (void)st;
     return PyModule_Check(o) && PyModule_GetDef(o) == &lib_def;
+}
+
+PyObject *jpy_lib_handle(PyObject *lib)
+{
+    return (PyObject *)lib_state(lib)->handle;
+}
+
+PyObject *jpy_lib_builtin(CDataObject *fn, PyObject *name)
+{
+    FunctionInfo *f = jpy_function_info(fn);
+    if (!f || !PyUnicode_Check(name) ||
+        PyUnicode_CompareWithASCIIString(name, f->def.ml_name) != 0)
+        return NULL;
+    PyObject *module = f->handle ? f->handle->module : NULL;
+    PyObject *o = module ? PyDict_GetItemWithError(PyModule_GetDict(module), name)
+                         : NULL;
+    if (o && jpy_function_cdata(f->st, o) == (PyObject *)fn)
+        return Py_NewRef(o);
+    return PyErr_Occurred() ? NULL : jpy_function_builtin(fn);
 }
 
 int jpy_dlclose(FFIObject *ffi, PyObject *lib)

@@ -102,6 +102,7 @@ static int dl_close(LibSource *src)
     DlSource *dl = (DlSource *)src;
     State *st = dl->st;
     jf_OsLib *lib = dl->lib;
+    Py_CLEAR(src->given);
     /* The user closes at his own risk, but a library that is merely dropped stays
      * loaded while somebody may call into it. */
     if (dl->escaped && Py_REFCNT(src->keeper) == 0)
@@ -155,6 +156,28 @@ jf_OsLib *jpy_dl_open(State *st, PyObject *name, int flags)
                                  : open_named(st, name, flags);
 }
 
+/* The name by which another process finds the library: a path from here would mean
+ * another file where the current directory is another. */
+static PyObject *given(PyObject *name)
+{
+    PyObject *text = NULL;
+    if (name == Py_None)
+        return Py_NewRef(Py_None);
+    if (!PyUnicode_FSDecoder(name, &text))
+        return NULL;
+    Py_ssize_t n = PyUnicode_GET_LENGTH(text);
+    if (n && PyUnicode_READ_CHAR(text, 0) != '/' &&
+        PyUnicode_FindChar(text, '/', 0, n, 1) >= 0) {
+        PyObject *path = PyImport_ImportModule("os.path");
+        PyObject *full =
+            path ? PyObject_CallMethod(path, "abspath", "O", text) : NULL;
+        Py_XDECREF(path);
+        Py_DECREF(text);
+        text = full;
+    }
+    return text;
+}
+
 LibSource *jpy_dl_source(State *st, PyObject *name, int flags)
 {
     jf_OsLib *lib = jpy_dl_open(st, name, flags);
@@ -173,7 +196,11 @@ LibSource *jpy_dl_source(State *st, PyObject *name, int flags)
                            .close = dl_close};
     dl->st = st;
     dl->lib = lib;
-    return &dl->base;
+    dl->base.flags = flags;
+    if (st->cffi || CData_Check(st, name) || (dl->base.given = given(name)) != NULL)
+        return &dl->base;
+    dl_close(&dl->base);
+    return NULL;
 }
 
 PyObject *jpy_dlopen(FFIObject *ffi, PyObject *name, int flags)

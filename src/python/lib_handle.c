@@ -54,6 +54,7 @@ static void handle_dealloc(PyObject *self)
     if (jpy_handle_close(h) < 0)
         PyErr_WriteUnraisable(NULL);
     jf_free(h->name);
+    Py_XDECREF(h->origin);
     type->tp_free(self);
     Py_DECREF(type);
     jpy_state_unref(st);
@@ -65,6 +66,7 @@ static PyObject *handle_repr(PyObject *self)
 }
 
 static PyType_Slot handle_slots[] = {
+    {Py_tp_methods, jpy_handle_methods},
     {Py_tp_dealloc, handle_dealloc},
     {Py_tp_repr, handle_repr},
     {0, NULL},

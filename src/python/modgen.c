@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "python/cffi/stock.h"
+#include "python/pickle.h"
 
 /* --- an FFI over texts ------------------------------------------------------------------ */
 
@@ -355,6 +356,9 @@ static ModGen *load(State *st, const jiffi_module *m, const char *name)
     PyObject *entry = make_entry(st, g);
     if (!entry)
         return NULL;
+    if (!st->verifying &&
+        jpy_origin_module((FFIObject *)PyTuple_GET_ITEM(entry, ENTRY_FFI), name) < 0)
+        return NULL;
     g->st = st;
     g->entry = entry;
     if (!asked_for_the_end)
@@ -465,7 +469,7 @@ static PyObject *load_texts(PyObject *self, PyObject *args, PyObject *kwargs)
     while (i < n && declare_row(ffi, PySequence_Fast_GET_ITEM(rows, i), name) == 0)
         i++;
     Py_XDECREF(rows);
-    if (i != n)
+    if (i != n || jpy_origin_module(ffi, name) < 0)
         Py_CLEAR(ffi);
     return (PyObject *)ffi;
 }

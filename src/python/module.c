@@ -4,7 +4,7 @@
  * interpreter. The package's __init__.py gives its names to users. The other
  * module in the same shared object is cffi/flavour.c; both start and end here.
  */
-#include "python/jpy.h"
+#include "python/pickle.h"
 
 void jpy_state_unref(State *st)
 {
@@ -54,7 +54,9 @@ int jpy_module_exec(PyObject *module, bool cffi)
         PyErr_NoMemory();
         return -1;
     }
-    jf_UniverseHooks hooks = {.drop_code = jpy_drop_host_code, .ctx = st};
+    jf_UniverseHooks hooks = {.drop_code = jpy_drop_host_code,
+                              .drop_group = jpy_drop_group,
+                              .ctx = st};
     st->universe = jf_engine_universe(&hooks);
     if (!st->universe) {
         PyMem_Free(st);
@@ -69,6 +71,7 @@ int jpy_module_exec(PyObject *module, bool cffi)
     *(State **)PyModule_GetState(module) = st;
     if (jpy_init_errors(st, module) < 0 || jpy_init_ctype(st, module) < 0 ||
         jpy_init_cdata(st, module) < 0 || init_common(st, module) < 0 ||
+        jpy_init_pickle(st, module) < 0 ||
         jpy_init_ffi(st, module) < 0 || jpy_init_lib(st, module) < 0 ||
         jpy_init_call(st, module) < 0 || jpy_init_callback(st, module) < 0 ||
         jpy_init_modgen(st, module) < 0 || jpy_init_verify(st, module) < 0 ||
@@ -111,6 +114,7 @@ static PyObject **state_object(State *st, size_t i)
                         &st->modules,
                         (PyObject **)&st->ndarray_type,
                         (PyObject **)&st->ufunc_type,
+                        (PyObject **)&st->origin_type,
                         (PyObject **)&st->map_type,
                         (PyObject **)&st->map_each_type,
                         (PyObject **)&st->map_same_type};

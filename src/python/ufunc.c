@@ -335,6 +335,21 @@ static bool is_usable(State *st)
     return false;
 }
 
+/* Once: from now on ours are pickled as what they were made from. */
+static int register_pickle(State *st)
+{
+    if (st->ufuncs_pickle)
+        return 0;
+    PyObject *package = PyImport_ImportModule("jiffi._pickle");
+    PyObject *done = package ? PyObject_CallMethod(package, "register_ufunc", "O",
+                                                   st->numpy_umath[SLOT_TYPE])
+                             : NULL;
+    Py_XDECREF(package);
+    Py_XDECREF(done);
+    st->ufuncs_pickle = done != NULL;
+    return done ? 0 : -1;
+}
+
 FFI_PLAIN(ufunc)
 {
     static char *names[] = {"function", "out", "name",  "identity", "doc",
@@ -367,6 +382,8 @@ FFI_PLAIN(ufunc)
             u = make_ufunc(r, identity);
     }
     Py_DECREF((PyObject *)r);
+    if (u && register_pickle(st) < 0)
+        Py_CLEAR(u);
     return u;
 }
 

@@ -473,6 +473,8 @@ void jf_group_unref(jf_Group *g)
     group_drop_types(g, none);
     for (uint32_t i = 0; i < g->n_needs; i++)
         jf_group_unref(g->needs[i]);
+    if (g->host && g->universe->hooks.drop_group)
+        g->universe->hooks.drop_group(g->universe->hooks.ctx, g->host);
     g->universe->n_groups--;
     jf_arena_free(&g->arena);
     jf_arena_free(&g->lasting);

@@ -29,6 +29,8 @@ typedef struct jf_UniverseHooks {
     void (*drop_code)(void *ctx, jf_Type *t);
     /* ... and likewise its plan and its call (installed by the engine). */
     void (*drop_plan)(jf_FuncInfo *f);
+    /* A group is about to be freed: drop its host. */
+    void (*drop_group)(void *ctx, void *host);
     void *ctx;
 } jf_UniverseHooks;
 
@@ -74,6 +76,7 @@ struct jf_Group {
      * `d` why it cannot and leaves it so. NULL: there are none. */
     jf_Status (*complete)(void *ctx, jf_Type *rec, jf_Diag *d);
     void *complete_ctx;
+    void *host; /* what the host knows the group's declarations by; NULL */
 };
 
 jf_Group *jf_group_new(jf_Universe *u); /* one reference, owned by the caller */
