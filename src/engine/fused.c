@@ -128,6 +128,10 @@ jf_Status jf_fused_new(jf_Universe *u, jf_Type *fn, const jf_Program *p,
                        const char *name, bool code, jf_Fused **fused, jf_Diag *d)
 {
     JF_ASSERT(fn->kind == JF_FUNC);
+    if (fn->flags & JF_T_VARIADIC)
+        return jf_diag_set(d, JF_UNSUPPORTED,
+                           "a fused function cannot take a variable number of "
+                           "arguments");
     jf_Status st = jf_program_check(p, d);
     if (st != JF_OK)
         return st;

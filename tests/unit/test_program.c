@@ -410,6 +410,49 @@ static void test_big(void)
     jf_program_free(&p);
 }
 
+/* A long chain keeps one cell: 20,000 values that are read twice fit the stack. */
+static void test_long(void)
+{
+    enum { LENGTH = 20000 };
+    jf_Type *fn = function(JF_S_U32, JF_S_U32, 1);
+    jf_Diag d = JF_DIAG_INIT;
+    jf_Fused *f = NULL;
+    jf_Program p;
+    jf_program_init(&p, plan(fn));
+    uint32_t x = put(&p, JF_S_U32, (jf_ProgramIns){.op = JF_PR_PARAM}), y = x,
+             want = 3;
+    for (int k = 0; k < LENGTH; k++) {
+        uint32_t z =
+            put(&p, JF_S_U32, (jf_ProgramIns){.op = JF_PR_ADD, .a = y, .b = y});
+        y = put(&p, JF_S_U32, (jf_ProgramIns){.op = JF_PR_NOT, .a = z});
+        y = put(&p, JF_S_U32, (jf_ProgramIns){.op = JF_PR_XOR, .a = y, .b = x});
+        y = put(&p, JF_S_U32, (jf_ProgramIns){.op = JF_PR_SUB, .a = y, .b = z});
+        want = (~(want + want) ^ 3) - (want + want);
+    }
+    result(&p, y);
+    if (CHECK_INT(jf_fused_new(u, fn, &p, "long", true, &f, &d), JF_OK)) {
+        CHECK(!jf_can_compile() || !jf_fused_why_not(f));
+        CHECK_INT(((uint32_t(*)(uint32_t))(uintptr_t)jf_fused_address(f))(3), want);
+    }
+    jf_fused_free(f);
+    jf_program_free(&p);
+}
+
+static void test_variadic(void)
+{
+    jf_Type *i = type(JF_S_I32);
+    jf_Type *fn = jf_type_func(u, i, &i, 1, JF_T_VARIADIC);
+    jf_Program p;
+    jf_Fused *f = NULL;
+    jf_Diag d = JF_DIAG_INIT;
+    jf_program_init(&p, plan(fn));
+    CHECK_INT(jf_fused_new(u, fn, &p, "f", true, &f, &d), JF_UNSUPPORTED);
+    CHECK_STR(d.message,
+              "a fused function cannot take a variable number of arguments");
+    jf_diag_clear(&d);
+    jf_program_free(&p);
+}
+
 int main(void)
 {
     u = jf_engine_universe(NULL);
@@ -422,6 +465,8 @@ int main(void)
     test_casts();
     test_comparisons();
     test_big();
+    test_long();
+    test_variadic();
     build_all(&code); /* what is kept for good is made before blocks are counted */
     build_all(NULL);
     check_memory(build_all, &code);

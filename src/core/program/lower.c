@@ -23,11 +23,24 @@ int32_t lower_frame(Lower *l, uint64_t size, uint32_t align)
 int32_t lower_place(Lower *l, uint32_t v)
 {
     const jf_ProgramValue *x = &l->p->values[v];
-    if (l->at[v] < 0) {
-        bool block = x->kind == JF_S_BLOCK;
-        l->at[v] = lower_frame(l, block ? x->size : 8, block ? 16 : 8);
+    if (l->at[v] >= 0)
+        return l->at[v];
+    if (x->kind == JF_S_BLOCK) {
+        l->at[v] = lower_frame(l, x->size, 16);
+    } else {
+        l->at[v] = l->n_cells ? l->cells[--l->n_cells] : lower_frame(l, 8, 8);
+        l->owner[v] = 1;
     }
     return l->at[v];
+}
+
+/* Instruction `i` has read `v`: was it the last one? */
+static void has_read(Lower *l, uint32_t i, uint32_t v)
+{
+    if (l->last[v] != i + 1 || !l->owner[v])
+        return;
+    l->owner[v] = 0;
+    l->cells[l->n_cells++] = l->at[v];
 }
 
 bool lower_constant(const Lower *l, uint32_t v, uint64_t *bits)
@@ -472,21 +485,25 @@ static void do_one(Lower *l, const jf_ProgramIns *in)
     }
 }
 
-static void note_reads(Lower *l)
+static void will_read(Lower *l, uint32_t i, uint32_t v)
 {
-    const jf_Program *p = l->p;
-    for (uint32_t i = 0; i < p->n_ins; i++) {
-        const jf_ProgramIns *in = &p->ins[i];
-        const uint32_t operands[] = {in->a, in->b, in->c};
-        for (int k = 0; k < 3; k++)
-            if (jf_program_reads(in->op) >> k & 1)
-                l->last[operands[k]] = i + 1;
-        if (in->op != JF_PR_CALL)
-            continue;
-        const jf_ProgramCall *call = &p->calls[in->imm];
-        for (uint32_t k = 0; k < call->plan->n_args; k++)
-            l->last[p->args[call->first_arg + k]] = i + 1;
-    }
+    l->last[v] = i + 1;
+}
+
+/* `visit` every value that instruction `i` reads. */
+static void each_read(Lower *l, uint32_t i,
+                      void (*visit)(Lower *l, uint32_t i, uint32_t v))
+{
+    const jf_ProgramIns *in = &l->p->ins[i];
+    const uint32_t operands[] = {in->a, in->b, in->c};
+    for (int k = 0; k < 3; k++)
+        if (jf_program_reads(in->op) >> k & 1)
+            visit(l, i, operands[k]);
+    if (in->op != JF_PR_CALL)
+        return;
+    const jf_ProgramCall *call = &l->p->calls[in->imm];
+    for (uint32_t k = 0; k < call->plan->n_args; k++)
+        visit(l, i, l->p->args[call->first_arg + k]);
 }
 
 static void walk(Lower *l)
@@ -506,6 +523,7 @@ static void walk(Lower *l)
             if (!is_silent(p->ins[l->next].op))
                 break;
         do_one(l, &p->ins[i]);
+        each_read(l, i, has_read);
     }
     if (!p->n_ins || p->ins[p->n_ins - 1].op != JF_PR_RESULT)
         leave(l, JF_NOREG, 0);
@@ -515,13 +533,16 @@ jf_Status jf_program_lower(const jf_Program *p, jf_Recipe *r, jf_Diag *d)
 {
     Lower l = {.p = p, .r = r, .held = JF_NO_VALUE};
     size_t n = p->n_values + 1;
-    l.at = jf_calloc(n * (sizeof *l.at + sizeof *l.last + sizeof *l.constant));
+    l.at = jf_calloc(n * (2 * sizeof *l.at + 2 * sizeof *l.last + 1));
     if (!l.at)
         return jf_diag_set(d, JF_NOMEM, "out of memory");
     memset(l.at, 0xff, n * sizeof *l.at);
     l.last = (uint32_t *)(l.at + n);
     l.constant = l.last + n;
-    note_reads(&l);
+    l.cells = (int32_t *)(l.constant + n);
+    l.owner = (uint8_t *)(l.cells + n);
+    for (uint32_t i = 0; i < p->n_ins; i++)
+        each_read(&l, i, will_read);
     walk(&l);
     jf_free(l.at);
     if (r->failed)

@@ -5,7 +5,8 @@
  *
  * A value has a place in the frame, its own size and no more, where whoever needs
  * it finds it: parameters in the slots block that ENTER filled, parts inside their
- * block, all others in a cell that is made when the value is first stored. The
+ * block, all others in a cell that is made when the value is first stored, and is
+ * another's after the last instruction that reads the value (not blocks'). The
  * value made last is also *held*, an integer in T0 (extended by its kind), a float
  * in F0; when nobody but the next instruction reads it, that is all it gets.
  */
@@ -20,6 +21,9 @@ typedef struct Lower {
     int32_t *at;         /* by value: its offset in the frame; -1: none yet */
     uint32_t *last;      /* by value: the last instruction that reads it, plus 1 */
     uint32_t *constant;  /* by value: the CONST that makes it, plus 1; 0: other */
+    int32_t *cells;      /* cells that nobody needs any more: n_cells of them */
+    uint32_t n_cells;
+    uint8_t *owner;      /* by value: its place is a cell of its own */
     uint32_t held;       /* the value in T0 or F0; JF_NO_VALUE */
     uint32_t next;       /* number of the next instruction that emits anything */
     int32_t slots;       /* the program's arguments */
