@@ -439,10 +439,10 @@ jf_Status engine_loop_code(jf_Loop *l, const jf_Type *fn, const char *name,
     if (!can_write(l->plan))
         return jf_diag_set(d, JF_UNSUPPORTED, "a loop over copies on the stack");
     size_t n = l->n_operands ? l->n_operands : 1;
-    Home *at = jf_calloc(n * (sizeof *at + sizeof(uint64_t)));
-    if (!at)
+    uint64_t *sizes = jf_calloc(n * (sizeof *sizes + sizeof(Home)));
+    if (!sizes)
         return jf_diag_set(d, JF_NOMEM, "out of memory");
-    uint64_t *sizes = (uint64_t *)(void *)(at + n);
+    Home *at = (Home *)(void *)(sizes + n); /* behind what needs more alignment */
     item_sizes(l, fn, sizes);
     jf_Recipe r = JF_RECIPE_INIT;
     jf_Buf text = JF_BUF_INIT;
@@ -453,6 +453,6 @@ jf_Status engine_loop_code(jf_Loop *l, const jf_Type *fn, const char *name,
                                : jf_compile(&r, l->plan, text.p, &l->code, d);
     jf_buf_free(&text);
     jf_recipe_free(&r);
-    jf_free(at);
+    jf_free(sizes);
     return st;
 }
