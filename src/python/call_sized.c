@@ -51,8 +51,8 @@ int jpy_sized_argument(CDataObject *fn, PyObject *value, size_t i, SizedCell *ce
         if (!ct)
             return -1;
         Py_ssize_t bytes = 0;
-        int bad = jpy_sized_pointer(ct, type->quals, value, &cell->pointer, &bytes,
-                                    temps);
+        int bad = jpy_sized_pointer(ct, jpy_item_quals(type), value, &cell->pointer,
+                                    &bytes, temps);
         Py_DECREF(ct);
         cell->length = (uint64_t)bytes / p->unit;
         if (bad < 0) {
@@ -84,7 +84,8 @@ void jpy_sized_mismatch(CDataObject *fn, size_t i, uint64_t got, uint64_t had)
     size_t first = 0;
     while (s->params[first].length != s->params[i].length)
         first++;
-    PyObject *a = jpy_sized_param_name(s, (uint32_t)first), *b = jpy_sized_param_name(s, (uint32_t)i);
+    PyObject *a = jpy_sized_param_name(s, (uint32_t)first),
+             *b = jpy_sized_param_name(s, (uint32_t)i);
     PyObject *n = jpy_sized_param_name(s, (uint32_t)s->params[i].length);
     if (a && b && n)
         PyErr_Format(
@@ -208,10 +209,11 @@ static PyCFunction settle(PyObject *self)
     Sized *s = f->sized;
     if (!s->code && jf_can_compile() && jpy_sized_thunk(fn, &s->code) < 0)
         return NULL;
-    f->def.ml_meth = s->code ? (PyCFunction)(uintptr_t)jf_code_entry(s->code)
-                     : s->flags == METH_O ? slots_one
-                                          : as_method(slots_fast);
-    return f->def.ml_meth;
+    PyCFunction method = s->code ? (PyCFunction)(uintptr_t)jf_code_entry(s->code)
+                         : s->flags == METH_O ? slots_one
+                                              : as_method(slots_fast);
+    jpy_set_method(f, method);
+    return method;
 }
 
 static PyObject *first_one(PyObject *self, PyObject *arg)
@@ -276,14 +278,14 @@ static uint32_t counted_unit(const Making *m, jf_Type *t)
         return 1;
     CTypeObject *ct = jpy_ctype(m->ffi->st, t);
     CTypeObject *item = ct ? jpy_item(ct) : NULL;
-    Py_ssize_t size = item ? jpy_ctype_size(item) : -1;
+    Py_ssize_t size = item && jpy_layout(item) == 0 ? item->size : -1;
+    if (!PyErr_Occurred() && (size <= 0 || size > UINT32_MAX))
+        PyErr_Format(PyExc_TypeError,
+                     "sized(): '%s' has no items that could be counted (bytes=True "
+                     "counts bytes)",
+                     jpy_cname(ct));
     Py_XDECREF((PyObject *)ct);
-    if (size > 0 && size <= UINT32_MAX)
-        return (uint32_t)size;
-    if (!PyErr_Occurred())
-        PyErr_SetString(PyExc_TypeError,
-                        "sized(): items of this size cannot be counted");
-    return 0;
+    return PyErr_Occurred() ? 0 : (uint32_t)size;
 }
 
 /* 0, or -1 with an exception. */

@@ -180,9 +180,9 @@ int jpy_argument(CDataObject *fn, PyObject *value, size_t i, void *cell,
         return -1;
     if (ct->code == V_RECORD) /* what the initialiser leaves out is zero */
         memset(cell, 0, (size_t)type->size);
-    int bad = type->kind == JF_PTR
-                  ? jpy_pointer_argument(ct, type->quals, value, cell, temps)
-                  : jpy_from_object(ct, cell, value);
+    int bad = type->kind == JF_PTR ? jpy_pointer_argument(ct, jpy_item_quals(type),
+                                                          value, cell, temps)
+                                   : jpy_from_object(ct, cell, value);
     Py_DECREF(ct);
     if (bad < 0)
         jpy_blame_argument(fn, i, value);

@@ -61,7 +61,7 @@ void jpy_temps_free(Temp *t)
     while (t) {
         Temp *next = t->next;
         if (t->has_view) {
-            PyBuffer_Release(&t->view);
+            jpy_view_release(&t->view);
             temp_free(t);
         } else {
             PyMem_Free(t);

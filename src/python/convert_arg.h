@@ -81,6 +81,16 @@ int jpy_any_view(State *st, PyObject *value, Py_buffer *view);
 int jpy_sized_pointer(CTypeObject *ct, unsigned quals, PyObject *value,
                       void **pointer, Py_ssize_t *bytes, Temp **temps);
 
+/* PyBuffer_Release() with an exception in flight: a capsule's destructor may be
+ * written in Python. */
+static inline void jpy_view_release(Py_buffer *view)
+{
+    PyObject *e = PyErr_Occurred() ? jpy_exception_take() : NULL;
+    PyBuffer_Release(view);
+    if (e)
+        jpy_exception_give(e);
+}
+
 /* Fill a view of one dimension by hand. `format` is static text; `owner` is taken
  * over. */
 static inline void jpy_view_fill(Py_buffer *view, PyObject *owner, void *data,

@@ -41,6 +41,14 @@ uint64_t jpy_item_wants(const CTypeObject *ct, unsigned quals)
                            !(quals & JF_Q_CONST));
 }
 
+unsigned jpy_item_quals(const jf_Type *pointer)
+{
+    unsigned quals = pointer->quals;
+    for (const jf_Type *t = pointer->to; t->kind == JF_ARRAY; t = t->to)
+        quals |= t->quals; /* those of an array are its elements' */
+    return quals;
+}
+
 char *jpy_ndarray_items(const PyObject *array, uint64_t wants)
 {
     return jpy_numpy_data(array, wants);
@@ -93,20 +101,17 @@ static bool is_aligned(const CTypeObject *ct, const void *p)
 
 /* "a numpy.ndarray of dtype '>i4'", or by the format. New str, NULL with an
  * exception. */
-static PyObject *description(PyObject *value, const Py_buffer *view)
+static PyObject *description(State *st, PyObject *value, const Py_buffer *view)
 {
+    const char *tp = Py_TYPE(value)->tp_name;
     PyObject *dtype = NULL, *text;
-    if (strncmp(Py_TYPE(value)->tp_name, "numpy.", 6) == 0)
+    if (st->ndarray_type && PyObject_TypeCheck(value, st->ndarray_type))
         dtype = PyObject_GetAttrString(value, "dtype");
-    if (!dtype)
-        PyErr_Clear();
     if (dtype)
-        text = PyUnicode_FromFormat("a %.200s of dtype '%S'",
-                                    Py_TYPE(value)->tp_name, dtype);
+        text = PyUnicode_FromFormat("a %.200s of dtype '%S'", tp, dtype);
     else
         text = PyUnicode_FromFormat("a %.200s of items '%.100s' (%zd bytes each)",
-                                    Py_TYPE(value)->tp_name,
-                                    view && view->format ? view->format : "B",
+                                    tp, view && view->format ? view->format : "B",
                                     view ? view->itemsize : (Py_ssize_t)1);
     Py_XDECREF(dtype);
     return text;
@@ -141,7 +146,7 @@ static int refuse(CTypeObject *ct, PyObject *value, const Py_buffer *view,
             cname, (unsigned)item_type(ct)->align, tp);
         break;
     case R_ITEMS:
-        got = jpy_item(ct) ? description(value, view) : NULL;
+        got = jpy_item(ct) ? description(ct->st, value, view) : NULL;
         if (got)
             PyErr_Format(
                 PyExc_TypeError,
@@ -170,7 +175,7 @@ static int check(CTypeObject *ct, unsigned quals, PyObject *value,
         return fit < 0 ? -1 : refuse(ct, value, view, R_ITEMS);
     if (view->readonly && !(quals & JF_Q_CONST))
         return refuse(ct, value, view, R_READ_ONLY);
-    if (!is_aligned(ct, view->buf))
+    if (view->len && !is_aligned(ct, view->buf))
         return refuse(ct, value, view, R_UNALIGNED);
     return 0;
 }
@@ -248,7 +253,7 @@ int jpy_array_view(CTypeObject *ct, unsigned quals, PyObject *value,
     if (lent <= 0)
         return lent;
     if (check(ct, quals, value, view) < 0) {
-        PyBuffer_Release(view);
+        jpy_view_release(view);
         return -1;
     }
     if (ct->item_code == V_RECORD && jpy_is_ndarray(ct->st, value))

@@ -126,6 +126,7 @@ int jpy_arrow_view(State *st, PyObject *o, Py_buffer *view)
         PyErr_Format(PyExc_TypeError,
                      "__arrow_c_array__() of %.200s returned no pair of capsules",
                      Py_TYPE(o)->tp_name);
-    Py_DECREF(pair); /* its capsules give back what nobody took */
+    Py_buffer rest = {.obj = pair}; /* its capsules give back what nobody took */
+    jpy_view_release(&rest);
     return lent;
 }

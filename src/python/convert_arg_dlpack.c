@@ -115,7 +115,8 @@ static int fill(PyObject *o, const DLTensor *t, bool readonly, PyObject *owner,
         }
         return 1;
     }
-    Py_DECREF(owner);
+    *view = (Py_buffer){.obj = owner};
+    jpy_view_release(view);
     return -1;
 }
 
@@ -232,7 +233,8 @@ static int by_capsule(PyObject *o, PyObject *capsule, Py_buffer *view)
                      "__dlpack__() of %.200s returned no capsule with a tensor",
                      Py_TYPE(o)->tp_name);
     }
-    Py_DECREF(capsule);
+    *view = (Py_buffer){.obj = capsule};
+    jpy_view_release(view);
     return -1;
 }
 
@@ -241,7 +243,8 @@ int jpy_dlpack_view(State *st, PyObject *o, Py_buffer *view)
     (void)st;
     PyTypeObject *type = Py_TYPE(o);
     PyObject *method = PyObject_GetAttrString((PyObject *)type, "__dlpack__");
-    if (!method) {
+    if (!method || !PyObject_HasAttrString((PyObject *)type, "__dlpack_device__")) {
+        Py_XDECREF(method);
         PyErr_Clear();
         return 0;
     }

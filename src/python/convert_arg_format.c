@@ -107,6 +107,7 @@ struct Reader {
     char mode;      /* the prefix in force */
     bool native;    /* it means this machine's order of bytes */
     bool any_order; /* ... which does not matter */
+    bool aligned;   /* whatever the prefix says */
     uint8_t depth;
     Py_ssize_t at;  /* bytes from the start of the item */
     Py_ssize_t end; /* size of the item */
@@ -156,7 +157,7 @@ static Py_ssize_t letter_size(char mode, char c)
 static bool scalars(Reader *r, Sort sort, Py_ssize_t size, Py_ssize_t align,
                     Py_ssize_t count)
 {
-    if (r->mode == '@' && align > 1)
+    if ((r->mode == '@' || r->aligned) && align > 1)
         r->at = (r->at + align - 1) / align * align;
     if (r->at > r->end || count > (r->end - r->at) / size)
         return false;
@@ -401,6 +402,25 @@ static bool covered(const Match *m, const jf_Type *t, uint64_t at)
     return true;
 }
 
+static bool any_leaf(Reader *r, Sort sort, Py_ssize_t size)
+{
+    (void)r, (void)sort, (void)size;
+    return true;
+}
+
+/* ctypes says "packed" and leaves the gaps out, up to Python 3.11: such a format
+ * does not come to the item's end. Others name every gap. */
+static bool leaves_gaps_out(const char *format, Py_ssize_t itemsize)
+{
+    Reader r = {.s = format,
+                .mode = '@',
+                .native = true,
+                .any_order = true,
+                .end = itemsize,
+                .leaf = any_leaf};
+    return members(&r, 0) && r.at < itemsize;
+}
+
 int jpy_format_is_record(State *st, const char *format, Py_ssize_t itemsize,
                          const jf_Type *rec)
 {
@@ -418,6 +438,7 @@ int jpy_format_is_record(State *st, const char *format, Py_ssize_t itemsize,
                 .end = itemsize,
                 .leaf = match_leaf,
                 .ctx = &m};
+    r.aligned = leaves_gaps_out(format, itemsize);
     /* Bytes without a meaning, `V16`, may be anything of that size. */
     bool fits = members(&r, 0) && (!m.any || covered(&m, rec, 0));
     PyMem_Free(m.seen);

@@ -164,7 +164,7 @@ static int get_contiguous(State *st, PyObject *o, Py_buffer *view, bool writable
     else
         PyErr_Format(PyExc_BufferError, "this %.200s is read-only",
                      Py_TYPE(o)->tp_name);
-    PyBuffer_Release(view);
+    jpy_view_release(view);
     return -1;
 }
 
@@ -224,7 +224,7 @@ static PyObject *cdata_of_buffer(CTypeObject *ct, PyObject *o, bool writable)
     Py_ssize_t items = buffer_items(ct, view);
     CDataExt *x = items < 0 ? NULL : jpy_ext_new(ct, view->buf, EXT_BUFFER);
     if (!x) {
-        PyBuffer_Release(view);
+        jpy_view_release(view);
         PyMem_Free(view);
         return NULL;
     }

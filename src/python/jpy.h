@@ -433,6 +433,8 @@ uint64_t jpy_item_wants(const CTypeObject *ct, unsigned quals);
 char *jpy_ndarray_items(const PyObject *array, uint64_t wants);
 
 /* --- err.c --------------------------------------------------------------------------- */
+/* The qualifiers that those of pointer type are given: of what it points to. */
+unsigned jpy_item_quals(const jf_Type *pointer);
 
 /* Raise `exc` with the diagnostic's text; clears `d`. Returns NULL always. */
 PyObject *jpy_raise(PyObject *exc, jf_Diag *d);
