@@ -99,7 +99,7 @@ static PyCFunction first_call(PyObject *self)
         if (!f->code)
             return NULL;
         if (!f->ready)
-            f->def.ml_meth = f->code->entry;
+            jpy_set_method(f, f->code->entry);
     }
     return f->code->entry;
 }
@@ -128,6 +128,7 @@ static void info_dealloc(PyObject *self)
         Py_DECREF((PyObject *)f->handle);
     }
     Py_XDECREF(f->ctypes);
+    jpy_trace_remove(f);
     if (f->fn)
         jf_type_unref(st->universe, f->fn);
     jf_free(f->text);
@@ -199,6 +200,7 @@ PyObject *jpy_function_ready(FFIObject *ffi, PyObject *lib, const jf_Symbol *sym
         f->def.ml_flags = flags;
         f->ready = 1;
     }
+    jpy_trace_add(f);
     if (lib) {
         f->handle = (Handle *)Py_NewRef(lib);
         jpy_handle_track(f->handle, f);
@@ -269,11 +271,13 @@ static PyObject *call_checked(CDataObject *fn, PyObject *const *args, Py_ssize_t
     int flags = jpy_arity_flags(ct->type->to);
     if (flags == METH_O && n != 1)
         return jpy_arity_error(fn, n);
+    if (jpy_traces(ct->st))
+        return jpy_trace_record(fn, args, n);
     HostCode *code = pointer_code(fn);
     if (!code)
         return NULL;
     PyObject *self = (PyObject *)fn;
-    if (Py_IS_TYPE(self, ct->st->cdata_type))
+    if (Py_IS_TYPE(self, ct->st->cdata_type) && !ct->st->traces)
         ct->entry = code->entry;
     if (flags == METH_O)
         return code->entry(self, args[0]);

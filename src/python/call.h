@@ -66,6 +66,8 @@ typedef struct FunctionInfo {
     Sized *sized;        /* owned; NULL: every parameter has its argument */
     uint8_t gil;         /* jf_Gil */
     uint8_t ready;       /* ml_meth is a compiled wrapper and stays */
+    struct FunctionInfo *all_prev, *all_next; /* in st->functions */
+    PyCFunction plain;   /* what ml_meth is when nothing is traced; NULL: nothing is */
 } FunctionInfo;
 
 /* NULL for a function pointer that is no library's function. */
@@ -92,6 +94,7 @@ struct Handle {
     PyObject_HEAD State *st; /* a reference */
     LibSource *src;          /* owned; NULL when closed */
     FunctionInfo *first;     /* functions made and still alive; borrowed */
+    struct FusedWatch *watches; /* fused functions that call into it; borrowed */
     Py_ssize_t exports;      /* who looks at its variables: jpy_pin() in export.h */
     PyObject *module;        /* borrowed; NULL when it is gone */
     char *name;              /* owned */
@@ -251,6 +254,19 @@ int jpy_byvalue_check_callback(State *st, CTypeObject *ct);
 /* --- map_run.c ------------------------------------------------------------ */
 
 void jpy_map_loops_free(struct MapLoop *l);
+
+/* --- fuse.c, fuse_trace.c ------------------------------------------------- */
+
+/* Fused functions raise from now on: a library they call into is closed. */
+void jpy_fused_close(struct FusedWatch *w);
+/* Is `fn` one of those? *name receives the library's. */
+bool jpy_fused_closed(const CDataObject *fn, const char **name);
+/* A builtin is made, with its ml_meth; it goes; it gets another ml_meth. */
+void jpy_trace_add(FunctionInfo *f);
+void jpy_trace_remove(FunctionInfo *f);
+void jpy_set_method(FunctionInfo *f, PyCFunction method);
+/* The call as the recorder sees it; jpy_traces() is true. */
+PyObject *jpy_trace_record(CDataObject *fn, PyObject *const *args, Py_ssize_t n);
 
 /* --- call_variadic.c ------------------------------------------------------------------- */
 

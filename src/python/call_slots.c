@@ -68,7 +68,12 @@ PyObject *jpy_arity_error(CDataObject *fn, Py_ssize_t given)
 PyObject *jpy_null_error(CDataObject *fn)
 {
     FunctionInfo *f = jpy_function_info(fn);
-    if (f && f->handle)
+    const char *closed;
+    if (f && jpy_fused_closed(fn, &closed))
+        PyErr_Format(PyExc_ValueError,
+                     "library '%s', which %s() calls, has already been closed",
+                     closed, f->def.ml_name);
+    else if (f && f->handle)
         PyErr_Format(PyExc_ValueError, "library '%s' has already been closed",
                      jpy_handle_name(f->handle));
     else

@@ -64,6 +64,36 @@ FFI_PLAIN(emit_python_code)
     return delegate(self, PACKAGE, "emit_python_code", args, kwargs);
 }
 
+/* What is in jiffi's own flavour only: types of the two never meet. */
+static PyObject *delegate_own(PyObject *self, const char *module, const char *name,
+                              PyObject *args, PyObject *kwargs)
+{
+    if (((FFIObject *)self)->st->cffi)
+        return PyErr_Format(PyExc_NotImplementedError,
+                            "ffi.%s() is for jiffi.FFI, not for cffi's", name);
+    return delegate(self, module, name, args, kwargs);
+}
+
+FFI_PLAIN(batch)
+{
+    return delegate_own(self, "jiffi._batch", "batch", args, kwargs);
+}
+
+FFI_PLAIN(fuse)
+{
+    return delegate_own(self, "jiffi._fuse", "fuse", args, kwargs);
+}
+
+FFI_PLAIN(fused_program)
+{
+    return delegate_own(self, "jiffi._fuse", "fused_program", args, kwargs);
+}
+
+FFI_PLAIN(where)
+{
+    return delegate_own(self, "jiffi._fuse", "ffi_where", args, kwargs);
+}
+
 FFI_PLAIN(inline)
 {
     return delegate(self, "jiffi._inline", "inline", args, kwargs);

@@ -494,6 +494,52 @@
 "Raises TypeError for a parameter or type that cannot be an item, and\n" \
 "ImportError without NumPy (1.22 or newer)."
 
+#define DOC_fuse \
+"fuse($self, function=None, signature=None)\n--\n\n" \
+"Make one C function of a Python function that calls C functions.\n" \
+"\n" \
+"    @ffi.fuse('double(double x, double y)')\n" \
+"    def distance(x, y):\n" \
+"        return lib.sqrt(lib.fabs(x * x) + y * y)\n" \
+"\n" \
+"function is run once, with values that stand for its arguments: what it\n" \
+"calls of C, computes with + - * / // % ** & | ^ << >> and comparisons,\n" \
+"reads and writes through pointers and makes with ffi.new() becomes one\n" \
+"piece of machine code. The result is a builtin like a library's\n" \
+"function: ufunc(), map(), addressof() and fuse() take it.\n" \
+"\n" \
+"signature says what it takes and gives; without it a parameter has the\n" \
+"type of the first C parameter that it is passed to. Integers have 64\n" \
+"bits and wrap; n // 0 is 0.\n" \
+"\n" \
+"Raises jiffi.TraceError, with the line, for what depends on values that\n" \
+"are not there yet: branches (see where()), float(), Python functions in\n" \
+"C; TypeError for types that do not fit."
+
+#define DOC_fused_program \
+"fused_program($self, function)\n--\n\n" \
+"What a fused function does, one instruction per line, to be looked at."
+
+#define DOC_where \
+"where($self, condition, a, b)\n--\n\n" \
+"a if condition else b, in functions for fuse() as well: there both a and\n" \
+"b are computed, and one is chosen."
+
+#define DOC_batch \
+"batch($self)\n--\n\n" \
+"Different C calls in one crossing, as often as wanted.\n" \
+"\n" \
+"    with ffi.batch() as b:\n" \
+"        x = b.input('double', 2.0)\n" \
+"        y = b(lib.sqrt, x)\n" \
+"        z = b(lib.pow, y, 3)\n" \
+"    z.value                      # the calls were made at the end of `with`\n" \
+"    x.value = 4.0\n" \
+"    b.run()                      # ... and are made again\n" \
+"\n" \
+"What b() returns stands for the call's result: it can be passed on,\n" \
+"computed with as in fuse(), and has the value after a run."
+
 #define DOC_verify \
 "verify($self, source='', tmpdir=None, **kwargs)\n--\n\n" \
 "The old way of cffi to do what inline() does."

@@ -236,6 +236,18 @@ static PyObject *address_at(FFIObject *ffi, CDataObject *cd, PyObject *const *pa
     return result;
 }
 
+/* value._addressof((step, ...)) */
+static PyObject *traced_address(PyObject *const *args, Py_ssize_t n)
+{
+    PyObject *path = PyTuple_New(n - 1), *result = NULL;
+    for (Py_ssize_t i = 1; path && i < n; i++)
+        PyTuple_SET_ITEM(path, i - 1, Py_NewRef(args[i]));
+    if (path)
+        result = PyObject_CallMethod(args[0], "_addressof", "(O)", path);
+    Py_XDECREF(path);
+    return result;
+}
+
 PyObject *jpy_ffi_addressof(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                             PyObject *kwnames)
 {
@@ -255,6 +267,8 @@ PyObject *jpy_ffi_addressof(PyObject *self, PyObject *const *args, Py_ssize_t na
         }
         return jpy_lib_addressof(ffi, args[0], args[1]);
     }
+    if (jpy_is_traced(ffi->st, args[0]))
+        return traced_address(args, nargs);
     CDataObject *cd = jpy_ffi_cdata(ffi->st, args[0]);
     if (!cd)
         return jpy_ffi_bad_type("cdata object or library", args[0]);

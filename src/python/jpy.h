@@ -74,6 +74,10 @@ typedef struct State {
     struct Origin *origins;    /* of the FFIs that are alive; borrowed */
     bool ufuncs_pickle;        /* _pickle.register_ufunc() was called */
     void **numpy_api, **numpy_umath; /* its C API; NULL until asked for */
+    struct FunctionInfo *functions; /* all alive: fuse_trace.c; borrowed */
+    uint32_t traces;           /* Python functions being traced, in all threads */
+    PyTypeObject *fused_type, *pin_type; /* fuse.h */
+    PyTypeObject *traced_type; /* _fuse.py's; NULL until it is imported */
 } State;
 
 static inline State *jpy_state(PyObject *module)
@@ -563,6 +567,16 @@ int jpy_init_verify(State *st, PyObject *module);
 /* --- map_operand.c ------------------------------------------------------------------------- */
 
 int jpy_init_map(State *st, PyObject *module);
+
+/* --- fuse.c, fuse_trace.c ------------------------------------------------------------------ */
+
+int jpy_init_fuse(State *st, PyObject *module);
+/* This thread traces a Python function: what is called and made is only recorded. */
+bool jpy_traces(const State *st);
+/* ffi.new() while it does. */
+PyObject *jpy_trace_new(CTypeObject *ct, PyObject *init);
+/* Does `o` stand for a value of a program (_fuse.py)? */
+bool jpy_is_traced(const State *st, PyObject *o);
 
 /* --- callback.c -------------------------------------------------------------------------------- */
 

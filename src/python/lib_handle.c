@@ -40,6 +40,7 @@ int jpy_handle_close(Handle *h)
 {
     for (FunctionInfo *f = h->first; f; f = f->next)
         f->cdata->base.data = NULL;
+    jpy_fused_close(h->watches);
     LibSource *src = h->src;
     h->src = NULL;
     return src && src->close ? src->close(src) : 0;

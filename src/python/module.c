@@ -75,7 +75,7 @@ int jpy_module_exec(PyObject *module, bool cffi)
         jpy_init_ffi(st, module) < 0 || jpy_init_lib(st, module) < 0 ||
         jpy_init_call(st, module) < 0 || jpy_init_callback(st, module) < 0 ||
         jpy_init_modgen(st, module) < 0 || jpy_init_verify(st, module) < 0 ||
-        jpy_init_map(st, module) < 0)
+        jpy_init_map(st, module) < 0 || jpy_init_fuse(st, module) < 0)
         return -1;
     return 0;
 }
@@ -116,6 +116,9 @@ static PyObject **state_object(State *st, size_t i)
                         (PyObject **)&st->ufunc_type,
                         (PyObject **)&st->origin_type,
                         (PyObject **)&st->map_type,
+                        (PyObject **)&st->fused_type,
+                        (PyObject **)&st->pin_type,
+                        (PyObject **)&st->traced_type,
                         (PyObject **)&st->map_each_type,
                         (PyObject **)&st->map_same_type};
     return i < JF_COUNT(all) ? all[i] : NULL;
