@@ -297,6 +297,9 @@ def _reduce_function(cdata):
     handle, name, sized, base = _jiffi._pickle_function(cdata)
     if base is not None:
         return _sized, (base, sized)
+    fused = _jiffi._fused_origin(cdata)
+    if fused is not None:
+        return _fused, (fused,)
     if handle is None:
         _refuse("cannot pickle function '%s': it is of no library that has a name", name)
     return _function, _library_name(handle, "function '%s'" % name) + (name,)
@@ -314,6 +317,11 @@ def _sized(base, pairs):
         lengths[length] = lengths.get(length, ()) + (array,)
     in_bytes = all(unit == 1 for _, _, unit in pairs)
     return _plain.sized(base, bytes=in_bytes, **lengths).__self__
+
+
+def _fused(origin):
+    """The same of a builtin from ffi.fuse()."""
+    return _jiffi._fuse(**origin).__self__
 
 
 # --- ufuncs ------------------------------------------------------------------------

@@ -104,10 +104,16 @@ FFI_PLAIN(where);
 FFI_PLAIN(set_source);
 FFI_PLAIN(set_source_pkgconfig);
 FFI_PLAIN(struct_from);
+FFI_PLAIN(low_level_callable);
+FFI_PLAIN(to_ctypes);
 FFI_PLAIN(verify);
 PyObject *jpy_ffi__included(PyObject *self, PyObject *unused);
 PyObject *jpy_ffi__texts(PyObject *self, PyObject *unused);
 FFI_ONE(_adopt);
+/* ffi_adapt.c */
+FFI_ONE(address);
+FFI_FAST(capsule);
+FFI_ONE(_data_capsule);
 /* call_sized.c */
 FFI_PLAIN(sized);
 /* ffi_describe.c */

@@ -99,6 +99,11 @@ FFI_PLAIN(inline)
     return delegate(self, "jiffi._inline", "inline", args, kwargs);
 }
 
+FFI_PLAIN(low_level_callable)
+{
+    return delegate(self, "jiffi._adapters", "low_level_callable", args, kwargs);
+}
+
 FFI_PLAIN(set_source)
 {
     return delegate(self, PACKAGE, "set_source", args, kwargs);
@@ -112,6 +117,11 @@ FFI_PLAIN(set_source_pkgconfig)
 FFI_PLAIN(struct_from)
 {
     return delegate(self, "jiffi._dtype", "struct_from", args, kwargs);
+}
+
+FFI_PLAIN(to_ctypes)
+{
+    return delegate(self, "jiffi._adapters", "to_ctypes", args, kwargs);
 }
 
 FFI_PLAIN(verify)

@@ -235,6 +235,41 @@
 "A path goes deeper: offsetof('struct s', 'table', 3, 'name'). Raises\n" \
 "KeyError for an unknown member, TypeError for bit-fields."
 
+#define DOC_address \
+"address($self, function, /)\n--\n\n" \
+"Where the code of a C function is, as an int.\n" \
+"\n" \
+"function is a library's function, a fused one, or a function pointer. The\n" \
+"number keeps nothing alive: whoever uses it keeps the function. Raises\n" \
+"TypeError for anything else, ValueError when the library is closed."
+
+#define DOC_capsule \
+"capsule($self, function, name=None)\n--\n\n" \
+"A C function as a PyCapsule, which keeps it and its library alive.\n" \
+"\n" \
+"Without a name it is called as its signature in C is written, without\n" \
+"const: 'double (double, void *)'. That is what scipy.LowLevelCallable and\n" \
+"Cython's __pyx_capi__ compare."
+
+#define DOC_low_level_callable \
+"low_level_callable($self, function, user_data=None)\n--\n\n" \
+"A scipy.LowLevelCallable: SciPy calls the C function without Python.\n" \
+"\n" \
+"    scipy.integrate.quad(ffi.low_level_callable(lib.f), 0, 1)\n" \
+"\n" \
+"user_data is a pointer or array cdata, which C gets as the last argument\n" \
+"(void *), or what SciPy itself takes. Function, library and user_data are\n" \
+"kept alive. Which signatures it takes says each function of SciPy; its\n" \
+"ValueError for others lists them. Raises ImportError without SciPy."
+
+#define DOC_to_ctypes \
+"to_ctypes($self, function, /)\n--\n\n" \
+"A C function as a function of ctypes with the same types, which keeps it\n" \
+"alive. numba calls such functions directly in @njit code.\n" \
+"\n" \
+"Pointers to numbers are typed, all others are c_void_p. Raises TypeError\n" \
+"for structs by value, complex numbers and variadic functions."
+
 #define DOC_addressof \
 "addressof($self, cdata, /, *fields_or_indexes)\n--\n\n" \
 "A pointer to a struct, union or array, or by a path to something in it;\n" \

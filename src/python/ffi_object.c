@@ -175,11 +175,13 @@ int jpy_ffi_set_errno(PyObject *self, PyObject *value, void *closure)
     {#name, AS_FUNCTION(name), METH_VARARGS | METH_KEYWORDS, DOC_##name}
 
 static PyMethodDef ffi_methods[] = {
+    ONE(address),
     FAST(addressof),
     ONE(alignof),
     FAST(asarray),
     PLAIN(batch),
     FAST(callback),
+    FAST(capsule),
     FAST(cast),
     FAST(cdef),
     FAST(column),
@@ -204,6 +206,7 @@ static PyMethodDef ffi_methods[] = {
     PLAIN(inline),
     FAST(integer_const),
     {"list_types", jpy_ffi_list_types, METH_NOARGS, DOC_list_types},
+    PLAIN(low_level_callable),
     FAST(map),
     FAST(memmove),
     FAST(new),
@@ -219,6 +222,7 @@ static PyMethodDef ffi_methods[] = {
     ONE(sizeof),
     FAST(string),
     PLAIN(struct_from),
+    PLAIN(to_ctypes),
     FAST(to_dlpack),
     ONE(typeof),
     PLAIN(ufunc),
@@ -226,6 +230,7 @@ static PyMethodDef ffi_methods[] = {
     PLAIN(verify),
     PLAIN(where),
     {"_adopt", jpy_ffi__adopt, METH_O, NULL},
+    {"_data_capsule", jpy_ffi__data_capsule, METH_O, NULL},
     {"_included", jpy_ffi__included, METH_NOARGS, NULL},
     {"_declared", jpy_ffi__declared, METH_NOARGS, NULL},
     {"_texts", jpy_ffi__texts, METH_NOARGS, NULL},
