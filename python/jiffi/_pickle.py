@@ -297,10 +297,10 @@ def _reduce_function(cdata):
     handle, name, sized, base = _jiffi._pickle_function(cdata)
     if base is not None:
         return _sized, (base, sized)
-    fused = _jiffi._fused_origin(cdata)
-    if fused is not None:
-        return _fused, (fused,)
     if handle is None:
+        fused = _jiffi._fused_origin(cdata)
+        if fused is not None:
+            return _fused, (fused,)
         _refuse("cannot pickle function '%s': it is of no library that has a name", name)
     return _function, _library_name(handle, "function '%s'" % name) + (name,)
 

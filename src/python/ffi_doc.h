@@ -239,17 +239,18 @@
 "address($self, function, /)\n--\n\n" \
 "Where the code of a C function is, as an int.\n" \
 "\n" \
-"function is a library's function, a fused one, or a function pointer. The\n" \
-"number keeps nothing alive: whoever uses it keeps the function. Raises\n" \
-"TypeError for anything else, ValueError when the library is closed."
+"function is a library's function, a fused one, or a function pointer.\n" \
+"The number keeps nothing alive: whoever uses it keeps the function.\n" \
+"Raises TypeError for anything else, ValueError when the library is\n" \
+"closed."
 
 #define DOC_capsule \
 "capsule($self, function, name=None)\n--\n\n" \
 "A C function as a PyCapsule, which keeps it and its library alive.\n" \
 "\n" \
 "Without a name it is called as its signature in C is written, without\n" \
-"const: 'double (double, void *)'. That is what scipy.LowLevelCallable and\n" \
-"Cython's __pyx_capi__ compare."
+"const: 'double (double, void *)'. That is what scipy.LowLevelCallable\n" \
+"and Cython's __pyx_capi__ compare."
 
 #define DOC_low_level_callable \
 "low_level_callable($self, function, user_data=None)\n--\n\n" \
@@ -257,18 +258,19 @@
 "\n" \
 "    scipy.integrate.quad(ffi.low_level_callable(lib.f), 0, 1)\n" \
 "\n" \
-"user_data is a pointer or array cdata, which C gets as the last argument\n" \
-"(void *), or what SciPy itself takes. Function, library and user_data are\n" \
-"kept alive. Which signatures it takes says each function of SciPy; its\n" \
-"ValueError for others lists them. Raises ImportError without SciPy."
+"user_data is a pointer or array cdata, which C gets as the last\n" \
+"argument (void *), or what SciPy itself takes. Function, library and\n" \
+"user_data are kept alive. Which signatures there are says each function\n" \
+"of SciPy: its ValueError for others lists them. Raises ImportError\n" \
+"without SciPy."
 
 #define DOC_to_ctypes \
 "to_ctypes($self, function, /)\n--\n\n" \
-"A C function as a function of ctypes with the same types, which keeps it\n" \
-"alive. numba calls such functions directly in @njit code.\n" \
+"A C function as a function of ctypes with the same types, which keeps\n" \
+"it alive. numba calls such functions directly in @njit code.\n" \
 "\n" \
-"Pointers to numbers are typed, all others are c_void_p. Raises TypeError\n" \
-"for structs by value, complex numbers and variadic functions."
+"Pointers to numbers are typed, all others are c_void_p. Raises\n" \
+"TypeError for structs by value, complex numbers and variadic functions."
 
 #define DOC_addressof \
 "addressof($self, cdata, /, *fields_or_indexes)\n--\n\n" \
