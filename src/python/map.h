@@ -5,7 +5,8 @@
  * time.
  *
  *   map.c          the method: what it was given, the result, errors
- *   map_operand.c  Python objects as operands: items, lengths, overlap
+ *   map_operand.c  Python objects as operands: whose items they are, how they lie
+ *   map_check.c    operands together: lengths, overlap; each() and same()
  *   map_run.c      one run: the loop, its chunks, and who keeps what is pinned
  */
 #ifndef JF_PYTHON_MAP_H
@@ -21,7 +22,7 @@ typedef struct MapLoop {
     jf_Loop *loop;        /* owned */
     void *address;        /* key: of the function, ... */
     uint64_t by_address;  /* ... the parameters that get addresses, as bits, ... */
-    uint8_t stop;         /* ... and whether it stops; 2 in none */
+    uint8_t stop;         /* ... and whether it stops */
     uint32_t running;     /* runs that use it: not to be freed */
 } MapLoop;
 
@@ -58,6 +59,11 @@ typedef struct MapRun {
     char *cells;         /* values that are the same each time */
 } MapRun;
 
+/* each(x), same(x): the type says which. */
+typedef struct MapWrapper {
+    PyObject_HEAD PyObject *value; /* owned */
+} MapWrapper;
+
 /* --- map_operand.c --------------------------------------------------------------- */
 
 /* Pin parameter `i`, or write it to its cell. 0, or -1 with an exception that names
@@ -65,6 +71,9 @@ typedef struct MapRun {
 int jpy_map_operand(MapRun *r, uint32_t i, PyObject *value, char *cell);
 /* Pin `value` as what takes the results. */
 int jpy_map_out(MapRun *r, PyObject *value);
+
+/* --- map_check.c ------------------------------------------------------------------ */
+
 /* How many items there are: sets r->n. -1 with a ValueError: lengths differ, or
  * nothing says how many. */
 int jpy_map_length(MapRun *r);

@@ -61,4 +61,6 @@ int nap(int microseconds)
     struct timespec t = {0, microseconds * 1000L};
     return nanosleep(&t, NULL);
 }
+enum color { RED, GREEN = 5, BLUE };
+enum color after(enum color c) { return c == GREEN ? BLUE : c == RED ? GREEN : RED; }
 int many(int n, ...) { return n; }

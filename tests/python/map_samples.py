@@ -46,6 +46,8 @@ CDEF = """
     int set_errno(int e);
     int nap(int microseconds);
     int many(int n, ...);
+    enum color { RED, GREEN = 5, BLUE };
+    enum color after(enum color c);
 """
 
 

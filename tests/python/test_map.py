@@ -61,6 +61,13 @@ def test_long_double_and_complex():
     assert list(ffi.map(lib.conjugate, z)) == [1 - 2j, 3j]
 
 
+def test_enums_take_integers_of_either_sign():
+    for code in "iI":
+        a = array.array(code, [0, 5, 6])
+        assert list(ffi.map(lib.after, a, out=array.array(code, [9, 9, 9]))) == [5, 6, 0]
+    assert list(ffi.map(lib.after, ffi.new("enum color[]", [0, 5]))) == [5, 6]
+
+
 def test_many_parameters():
     """More than there are registers for."""
     n = 20
@@ -306,6 +313,25 @@ def test_numpy_records_and_rows():
     assert list(ffi.map(lib.sum3, jiffi.each(t[::2]))) == list(t[::2].sum(axis=1))
     names = np.array([b"ab", b"cde", b""], dtype="S8")
     assert list(ffi.map(lib.length, jiffi.each(names))) == [2, 3, 0]
+
+
+@numpy
+def test_tensors():
+    class Tensor:
+        def __init__(self, a):
+            self.a = a
+
+        def __dlpack__(self, **kwds):
+            return self.a.__dlpack__(**kwds)
+
+        def __dlpack_device__(self):
+            return self.a.__dlpack_device__()
+
+    out = np.zeros(3)
+    ffi.map(lib.twice, Tensor(np.array([1.0, 2, 3])), out=Tensor(out))
+    assert list(out) == [2, 4, 6]
+    with pytest.raises(TypeError, match="items must be 'double'"):
+        ffi.map(lib.twice, Tensor(np.zeros(3, "f4")))
 
 
 @numpy
