@@ -42,7 +42,7 @@ TYPEDEFS = """typedef signed char i8; typedef unsigned char u8; typedef short i1
 typedef unsigned short u16; typedef int i32; typedef unsigned int u32; typedef long i64;
 typedef unsigned long u64; typedef float f32; typedef double f64; typedef long double ld;
 typedef float _Complex cf; typedef double _Complex cd; typedef long double _Complex cld;
-typedef __int128 i128;
+typedef __int128 i128; typedef struct { i64 m[20]; } long_block;
 """
 
 # What programs do, said in C once more. h() mixes a value into what was seen so far.
@@ -160,6 +160,8 @@ SPECIAL = [Block("ld", 16, 16, [(0, "ld")]), Block("cf", 8, 4, [(0, "f32"), (4, 
            Block("cd", 16, 8, [(0, "f64"), (8, "f64")]),
            Block("cld", 32, 16, [(0, "ld"), (16, "ld")]),
            Block("i128", 16, 16, [(0, "u64"), (8, "u64")])]
+
+LONG = Block("long_block", 160, 8, [(8 * k, "i64") for k in range(20)])
 
 
 def record(rng, name):
@@ -281,6 +283,8 @@ class Region:
 
 
 class Program:
+    passes_on = False
+
     def __init__(self, rng, number):
         self.rng, self.name = rng, "p_%d" % number
         self.decls, self.types = "", list(SPECIAL)
@@ -293,6 +297,8 @@ class Program:
         self.keepers = {}  # blocks: what shows the trace a value of that type
         self.params = [draw_type(rng, self.types) for _ in range(rng.choice(
             [0, 1, 2, 3, 4, 6, 8, 10, 15]))]
+        if rng.random() < 0.2:
+            self.pass_on()
         self.text, self.c, self.n = [], [], 0
         self.values, self.regions = [], []  # (number, type)
         for i, t in enumerate(self.params):
@@ -300,9 +306,21 @@ class Program:
                 v = self.make(t, "PARAM", imm=i)
                 self.c.append("    %s v%d = a%d;" % (t.c, v, i))
         steps = rng.choice([1, 3, 6, 10, 20, 40])
+        if self.passes_on:
+            self.call()
         for _ in range(steps):
             self.step()
         self.finish()
+
+    def pass_on(self):
+        """Words and doubles in, and at once on to a call; a long struct among them."""
+        words = [SCALARS[k] for k in ("i64", "f64", "i64", "u8")]
+        self.passes_on = True
+        self.params = [self.rng.choice(words) for _ in range(self.rng.randint(1, 8))]
+        for f in self.functions:
+            f.params = [self.rng.choice(words) for _ in range(self.rng.randint(1, 8))]
+        if self.rng.random() < 0.5:
+            self.params.insert(self.rng.randint(0, len(self.params)), LONG)
 
     # what is written
 
@@ -516,7 +534,15 @@ class Program:
 
     def call(self):
         f = self.rng.choice(self.functions)
-        self.call_of(f.name, f.result, [self.have(t) for t in f.params + f.extra], f.extra)
+        args = [self.have(self.other_sign(t)) for t in f.params]
+        args += [self.have(t) for t in f.extra]
+        self.call_of(f.name, f.result, args, f.extra)
+
+    def other_sign(self, t):
+        """An integer may be passed as the other one of its size."""
+        if isinstance(t, Block) or t is BOOL or t.is_float or self.rng.random() < 0.8:
+            return t
+        return SCALARS[KINDS[t.kind ^ 1]]
 
     def keep(self, v, t):
         """Show a value to the trace: otherwise most would never be looked at."""

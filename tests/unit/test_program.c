@@ -438,6 +438,39 @@ static void test_long(void)
     jf_program_free(&p);
 }
 
+static long double half(double x)
+{
+    return x / 2;
+}
+
+/* A result that nobody takes still leaves its place: the x87 stack has eight. */
+static void test_not_taken(void)
+{
+    jf_Type *fn = function(JF_S_BLOCK, JF_S_F64, 1);
+    jf_Diag d = JF_DIAG_INIT;
+    jf_Call *call = NULL;
+    CHECK_INT(jf_call_new(u, fn, NULL, 0, &call, &d), JF_OK);
+    for (int code = 1; code >= 0; code--) {
+        jf_Fused *f = NULL;
+        jf_Program p;
+        jf_program_init(&p, plan(fn));
+        uint32_t x = put(&p, JF_S_F64, (jf_ProgramIns){.op = JF_PR_PARAM});
+        uint32_t y =
+            jf_program_call(&p, jf_call_plan(call), call, (void *)(uintptr_t)half,
+                            "half", &x, JF_S_BLOCK);
+        for (int k = 0; k < 20; k++) /* the same call again */
+            jf_program_put(&p, (jf_ProgramIns){.op = JF_PR_CALL, .v = JF_NO_VALUE});
+        result(&p, y);
+        if (CHECK_INT(jf_fused_new(u, fn, &p, "half", code, &f, &d), JF_OK))
+            CHECK(((long double (*)(double))(uintptr_t)jf_fused_address(f))(5) ==
+                  2.5L);
+        jf_fused_free(f);
+        jf_program_free(&p);
+    }
+    CHECK(half(7) + half(9) == 8);
+    jf_call_free(call);
+}
+
 static void test_variadic(void)
 {
     jf_Type *i = type(JF_S_I32);
@@ -467,6 +500,7 @@ int main(void)
     test_big();
     test_long();
     test_variadic();
+    test_not_taken();
     build_all(&code); /* what is kept for good is made before blocks are counted */
     build_all(NULL);
     check_memory(build_all, &code);
