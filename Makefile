@@ -7,7 +7,7 @@ MAX ?= 600
 WHAT ?= all
 
 .PHONY: help setup setup-test venv build release demo test test-asan test-pythons test-a64 \
-        packages clients bench fuzz fuzz-abi conformance fmt check-layers wheel clean
+        packages clients bench fuzz fuzz-abi fuzz-program conformance fmt check-layers wheel clean
 
 help:
 	@echo 'make demo          set up, build, and show what jiffi does'
@@ -21,6 +21,7 @@ help:
 	@echo 'make conformance   run cffi'\''s own tests against the drop-in'
 	@echo 'make fuzz          libFuzzer over lexer, parser, constants (MAX=seconds each)'
 	@echo 'make fuzz-abi      random signatures against the C compiler, without end'
+	@echo 'make fuzz-program  random fused functions against the C compiler'
 	@echo 'make check-layers  who includes whom, file sizes, headers'
 	@echo 'make fmt           format the C files'
 	@echo 'make build         build/dev, with asserts: PYTHONPATH=build/dev/python python3'
@@ -76,6 +77,9 @@ fuzz: venv
 
 fuzz-abi: build
 	@$(VPY) tests/abi/fuzz.py --objects build/dev --side code,libffi,x64 --count 0
+
+fuzz-program: build
+	@$(VPY) tests/program/fuzz.py --objects build/dev --count 3000
 
 check-layers: venv
 	@$(VPY) tools/layers.py
