@@ -173,6 +173,18 @@ class FFI:
     def to_dlpack(
         self, buffer: Buffer, max_version: tuple[int, int] | None = None
     ) -> Any: ...
+    def ufunc(
+        self,
+        function: Any,
+        out: str | int | tuple[str | int, ...] | list[str | int] | None = None,
+        name: str | None = None,
+        identity: Any = ...,
+        doc: str | None = None,
+        *,
+        inout: str | int | tuple[str | int, ...] | list[str | int] | None = None,
+        in_: str | int | tuple[str | int, ...] | list[str | int] | None = None,
+        fixed: dict[str | int, Any] | None = None,
+    ) -> Any: ...
     def unpack(
         self,
         cdata: _CData,

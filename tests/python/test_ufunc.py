@@ -412,6 +412,31 @@ def test_callbacks():
     assert u.reduce(np.arange(1000.0)) == 499500 and u(1, 2) == 3
 
 
+def test_fused_functions():
+    if not hasattr(ffi, "fuse"):
+        pytest.skip("no ffi.fuse()")
+    fused = ffi.fuse(lambda x, y: lib.add(lib.twice_f64(x), y) * 3,
+                     signature="double(double x, double y)")
+    u = ffi.ufunc(fused, name="chain", identity=0)
+    del fused
+    x = values(900)
+    np.testing.assert_array_equal(u(x, 0.5), (2 * x + 0.5) * 3)
+    assert u.reduce([1.0]) == 3 and repr(u) == "<ufunc 'chain'>"
+
+
+@pytest.mark.skipif(not hasattr(np.ufunc, "resolve_dtypes"), reason="not in this NumPy")
+def test_resolve_dtypes():
+    f4, i4, f8, point = map(np.dtype, ("f4", "i4", "f8", ffi.dtype("point")))
+    assert ffi.ufunc(lib.add).resolve_dtypes((f4, int, None)) == (f8, f8, f8)
+    assert ffi.ufunc(lib.add_i32).resolve_dtypes((int, int, None)) == (i4, i4, i4)
+    shift = ffi.ufunc(lib.shift)
+    assert shift.resolve_dtypes((point, f4, None)) == (point, f8, point)
+    with pytest.raises(TypeError, match="shift"):
+        shift.resolve_dtypes((point, complex, None))
+    with pytest.raises(TypeError, match="shift"):
+        shift.resolve_dtypes((f8, float, None))
+
+
 def test_a_ufunc_within_a_ufunc():
     inner = ffi.ufunc(lib.add, identity=0)
     outer = ffi.ufunc(ffi.callback("double(double, double)",
