@@ -240,6 +240,8 @@ int jpy_any_view(State *st, PyObject *value, Py_buffer *view)
         return PyObject_GetBuffer(value, view, PyBUF_RECORDS_RO) < 0 ? -1 : 1;
     if (st->cffi) /* cffi knows nothing of the rest */
         return 0;
+    if (Py_TYPE(value) == st->tensor_type)
+        return jpy_dlpack_view(st, value, view);
     int lent = jpy_arrow_view(st, value, view);
     return lent ? lent : jpy_dlpack_view(st, value, view);
 }

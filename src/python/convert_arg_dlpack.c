@@ -240,8 +240,9 @@ static int by_capsule(PyObject *o, PyObject *capsule, Py_buffer *view)
 
 int jpy_dlpack_view(State *st, PyObject *o, Py_buffer *view)
 {
-    (void)st;
     PyTypeObject *type = Py_TYPE(o);
+    if (type == st->tensor_type)
+        return by_exchange(st->tensor_api, o, view);
     PyObject *method = PyObject_GetAttrString((PyObject *)type, "__dlpack__");
     if (!method || !PyObject_HasAttrString((PyObject *)type, "__dlpack_device__")) {
         Py_XDECREF(method);
@@ -251,6 +252,8 @@ int jpy_dlpack_view(State *st, PyObject *o, Py_buffer *view)
     const Exchange *e = exchange_of(type);
     int lent;
     if (e) {
+        Py_XSETREF(st->tensor_type, (PyTypeObject *)Py_NewRef(type));
+        st->tensor_api = e;
         lent = by_exchange(e, o, view);
     } else if (check_device(o) < 0) {
         lent = -1;

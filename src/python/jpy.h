@@ -67,6 +67,9 @@ typedef struct State {
     unsigned n_free_views;
     struct Temp *free_temps;   /* a few blocks kept for jpy_pointer_argument */
     unsigned n_free_temps;
+    PyTypeObject *tensor_type; /* convert_arg_dlpack.c: the last class that offered C
+                                  functions, owned; NULL */
+    const void *tensor_api;    /* ... which are static */
     PyTypeObject *ndarray_type; /* numpy.c: owned; NULL until NumPy is imported */
     PyTypeObject *map_type, *map_each_type, *map_same_type; /* map.h */
     PyTypeObject *ufunc_type; /* UfuncRecord: ufunc.h; NULL until needed */

@@ -113,6 +113,7 @@ static PyObject **state_object(State *st, size_t i)
                         &st->null,
                         &st->modules,
                         (PyObject **)&st->ndarray_type,
+                        (PyObject **)&st->tensor_type,
                         (PyObject **)&st->ufunc_type,
                         (PyObject **)&st->origin_type,
                         (PyObject **)&st->map_type,
