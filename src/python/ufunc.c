@@ -123,8 +123,8 @@ static int resolve(NumpyUfunc *u, int casting, NumpyArray **operands,
             return fallback(u, casting, operands, types, descrs);
         PyErr_Format(PyExc_TypeError,
                      "ufunc '%s' not supported for the input types, and the inputs "
-                     "could not be safely coerced to its types, '%s'",
-                     r->text, jpy_cname(r->fn->ctype));
+                     "could not be safely coerced to those of '%s'",
+                     r->text, r->fn ? jpy_cname(r->fn->ctype) : "?");
         return -1;
     }
     if (validate(u, casting, operands, descrs) < 0) {
