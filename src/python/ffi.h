@@ -103,6 +103,7 @@ FFI_PLAIN(inline);
 FFI_PLAIN(where);
 FFI_PLAIN(set_source);
 FFI_PLAIN(set_source_pkgconfig);
+FFI_PLAIN(stream);
 FFI_PLAIN(struct_from);
 FFI_PLAIN(low_level_callable);
 FFI_PLAIN(to_ctypes);
@@ -110,6 +111,10 @@ FFI_PLAIN(verify);
 PyObject *jpy_ffi__included(PyObject *self, PyObject *unused);
 PyObject *jpy_ffi__texts(PyObject *self, PyObject *unused);
 FFI_ONE(_adopt);
+
+/* stream.c */
+FFI_ONE(_stream_shape);
+PyObject *jpy_ffi__stream_fits(PyObject *self, PyObject *args);
 /* ffi_adapt.c */
 FFI_ONE(address);
 FFI_FAST(capsule);

@@ -114,6 +114,11 @@ FFI_PLAIN(set_source_pkgconfig)
     return delegate(self, PACKAGE, "set_source_pkgconfig", args, kwargs);
 }
 
+FFI_PLAIN(stream)
+{
+    return delegate_own(self, "jiffi._stream", "stream", args, kwargs);
+}
+
 FFI_PLAIN(struct_from)
 {
     return delegate(self, "jiffi._dtype", "struct_from", args, kwargs);

@@ -154,6 +154,40 @@
 "Raises ValueError if the memory is too small for the type, TypeError for\n" \
 "str and for objects without a contiguous buffer."
 
+#define DOC_stream \
+"stream($self, source, function, /, *args, batch=65536, buffers=2,\n" \
+"    how=None, copy=True, partial='error', stop=False, carry=...,\n" \
+"    progress=None)\n--\n\n" \
+"Read a source in chunks of batch items and call a C function on each,\n" \
+"while the next is being read. An iterator of results, in order.\n" \
+"\n" \
+"    for total in ffi.stream('data.bin', lib.sum):   # sum(const double *, size_t)\n" \
+"    for roots in ffi.stream('data.bin', lib.sqrt):  # one double[] per chunk\n" \
+"\n" \
+"source is a path, a file opened in binary mode, a file descriptor, an\n" \
+"object with readinto(), recv_into() or read(), a buffer (mmap, arrays;\n" \
+"read where it lies), or an iterable of bytes-like chunks or of values.\n" \
+"\n" \
+"A function with a pointer and, behind it, an integer gets a chunk and\n" \
+"its length, and gives one result per chunk (how='chunk'). Any other gets\n" \
+"one item after the other in its first parameter, as with map(), and\n" \
+"gives an array per chunk (how='items'). args are its other arguments.\n" \
+"Void functions that may write to their items give the items.\n" \
+"\n" \
+"With copy=False an array is valid until the next one is asked for.\n" \
+"carry=x, for how='chunk': the first argument is x, from the second chunk\n" \
+"on the result before. With stop=True a result that is not 0 (or NULL)\n" \
+"raises jiffi.MapError, its index counted from the source's begin.\n" \
+"progress is True (tqdm, or a line on stderr) or called with (done, total)\n" \
+"items after each chunk; total is None where nobody knows.\n" \
+"\n" \
+"At most buffers chunks are in memory; a thread reads ahead, with\n" \
+"buffers=1 none. What the source raises comes behind the results of what\n" \
+"was read. close(), the end of `with` and of the iterator itself end it.\n" \
+"\n" \
+"Raises ValueError when the source does not end with a whole item (not\n" \
+"with partial='drop'), TypeError for functions and items that do not fit."
+
 #define DOC_map \
 "map($self, function, /, *operands, out=None, threads=1, stop=False,\n" \
 "    chunk=None, progress=None)\n--\n\n" \
