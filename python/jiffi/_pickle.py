@@ -8,7 +8,9 @@ their bytes. An address means nothing elsewhere, so what is one is refused.
 An FFI is found again before it is made: by a key that it got when it was first pickled
 (in the process that made it, and in those forked from it, that is the very object), then
 by what it declares. So types and functions that are unpickled one by one belong
-together, also with those that the process has made by the same texts itself.
+together, also with those that the process has made by the same texts itself. A module
+that has the FFI as a global is imported before anything is made, as pickle imports the
+modules of functions: else it would come too late with its own FFI.
 
 This module is imported when the first object is pickled or unpickled. The names of the
 functions with a single underscore stand in pickles: they must stay.
@@ -26,6 +28,7 @@ from ._jiffi import FFI
 
 _lock = threading.RLock()
 _keys = weakref.WeakKeyDictionary()  # FFI -> its key, bytes
+_homes = weakref.WeakKeyDictionary()  # FFI -> name of the module it is a global of, or None
 _by_key = weakref.WeakValueDictionary()  # key -> FFI; several keys may lead to one
 _plain = FFI()  # for types without declarations
 _Origin = type(_jiffi._pickle_origins(_plain)[0])
@@ -53,6 +56,20 @@ def _key_of(ffi):
         return key
 
 
+def _home_of(ffi):
+    """The module that another process may import to get this FFI."""
+    if ffi not in _homes:
+        home = None
+        for name, module in list(sys.modules.items()):
+            names = getattr(module, "__dict__", None)
+            if (names and name not in ("__main__", "__mp_main__")
+                    and any(v is ffi for v in list(names.values()))):
+                home = name
+                break
+        _homes[ffi] = home
+    return _homes[ffi]
+
+
 def _reduce_ffi(ffi):
     origin = _origin(ffi)
     assigned = ffi.__dict__.get("_inlined")
@@ -60,7 +77,7 @@ def _reduce_ffi(ffi):
         return _inlined, (origin.module, origin.gil) + assigned
     if origin.module is not None:
         return _module_ffi, (origin.module,)
-    return _ffi, (_key_of(ffi), type(ffi), origin.gil, origin.rows)
+    return _ffi, (_key_of(ffi), _home_of(ffi), type(ffi), origin.gil, origin.rows)
 
 
 def _reduce_origin(origin):
@@ -69,7 +86,7 @@ def _reduce_origin(origin):
         return _same, (ffi,)
     if origin.module is not None:
         return _module_ffi, (origin.module,)
-    return _ffi, (b"", FFI, origin.gil, origin.rows)
+    return _ffi, (b"", None, FFI, origin.gil, origin.rows)
 
 
 def _same(ffi):
@@ -106,12 +123,18 @@ def _make(cls, gil, rows):
     return ffi
 
 
-def _ffi(key, cls, gil, rows):
+def _ffi(key, home, cls, gil, rows):
     """The FFI of these rows: (text, packed, pack, override, gil), or one to include."""
     with _lock:
         ffi = _by_key.get(key)
         if ffi is not None and _declares(ffi, cls, gil, rows, True):
             return ffi
+    if home is not None and home not in sys.modules:
+        try:
+            importlib.import_module(home)
+        except Exception:  # it is not there, or another one: the texts are enough
+            pass
+    with _lock:
         for ffi in _jiffi._pickle_ffis():
             if ffi is not _plain and _declares(ffi, cls, gil, rows, False):
                 break
@@ -192,9 +215,10 @@ def _revive(origin):
 def _call(reduced):
     function, args = reduced
     if function is _ffi:
-        key, cls, gil, rows = args
-        args = key, cls, gil, tuple(
-            row if isinstance(row, tuple) else _call(_reduce_origin(row)) for row in rows)
+        args, rows = args[:-1], args[-1]
+        args += (tuple(
+            row if isinstance(row, tuple) else _call(_reduce_origin(row))
+            for row in rows),)
     return function(*args)
 
 
