@@ -11,7 +11,7 @@ when threads, chunk or progress are given, or when a run was stopped.
 import threading
 import time
 
-_FIRST = 256  # items of the first chunk, when nobody says how many
+_FIRST = 4  # items of the first chunk, when nobody says how many
 _SHORT, _LONG = 0.005, 0.030  # seconds a chunk should take
 
 
@@ -97,8 +97,8 @@ class _Work:
             if not self.chunk:
                 if took < _SHORT:
                     size *= 4
-                elif took > _LONG and size > 1:
-                    size //= 2
+                elif took > _LONG:
+                    size = max(1, int(size * _LONG / 2 / took))
             yield
 
     def worker(self):

@@ -7,7 +7,10 @@
 
 #include <string.h>
 
-enum { LOOPS_KEPT = 16 }; /* for each function type */
+enum {
+    LOOPS_KEPT = 16, /* for each function type */
+    FIRST_CHUNK = 4  /* items, before it is known how long one takes */
+};
 
 /* --- loops ------------------------------------------------------------------------ */
 
@@ -151,10 +154,12 @@ static bool run_stretch(const MapRun *r, size_t *at, size_t *chunk)
         if (*at == n)
             return true;
         now = jf_os_nanoseconds();
-        if (now - before < LONG_CHUNK / 4)
+        uint64_t took = now - before;
+        if (took < LONG_CHUNK / 4)
             *chunk *= 4;
-        else if (now - before > LONG_CHUNK && *chunk > 1)
-            *chunk /= 2;
+        else if (took > LONG_CHUNK)
+            *chunk = (size_t)((double)*chunk * (LONG_CHUNK / 2) / (double)took);
+        *chunk += *chunk == 0;
         if (now - begin > STRETCH)
             return true;
     }
@@ -162,7 +167,7 @@ static bool run_stretch(const MapRun *r, size_t *at, size_t *chunk)
 
 int jpy_map_all(MapRun *r, Py_ssize_t *done)
 {
-    size_t at = 0, chunk = 64;
+    size_t at = 0, chunk = FIRST_CHUNK;
     bool go_on = r->n > 0;
     r->active++;
     while (go_on) {
