@@ -31,6 +31,11 @@ def __getattr__(name):
 
         globals()[name] = MapError
         return MapError
+    if name == "TraceError":
+        from ._traced import TraceError
+
+        globals()[name] = TraceError
+        return TraceError
     raise AttributeError("module 'jiffi' has no attribute %r" % name)
 
 
@@ -53,6 +58,7 @@ __all__ = [
     "FFIError",
     "MapError",
     "PkgConfigError",
+    "TraceError",
     "VerificationError",
     "VerificationMissing",
     "each",

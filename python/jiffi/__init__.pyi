@@ -44,6 +44,13 @@ class MapError(RuntimeError):
     out: Any
     def __init__(self, function: str, index: int, code: Any, out: Any = None) -> None: ...
 
+class TraceError(TypeError):
+    filename: str | None
+    lineno: int | None
+    def __init__(
+        self, message: str, filename: str | None = None, lineno: int | None = None
+    ) -> None: ...
+
 class VerificationError(Exception): ...
 class VerificationMissing(Exception): ...
 class PkgConfigError(Exception): ...
@@ -118,6 +125,14 @@ class buffer:
 _CData: TypeAlias = CData
 _CType: TypeAlias = CType
 _buffer: TypeAlias = buffer
+
+@final
+class _Stream:
+    def __iter__(self) -> _Stream: ...
+    def __next__(self) -> Any: ...
+    def __enter__(self) -> _Stream: ...
+    def __exit__(self, *exc: object) -> None: ...
+    def close(self) -> None: ...
 
 class FFI:
     NULL: ClassVar[_CData]
@@ -213,6 +228,19 @@ class FFI:
     def from_buffer(
         self, cdecl: _CDecl, python_buffer: Buffer, require_writable: bool = False
     ) -> _CData: ...
+    @overload
+    def fuse(self, function: Callable[..., Any], signature: _CDecl | None = None) -> Any: ...
+    @overload
+    def fuse(
+        self, function: _CDecl, signature: None = None
+    ) -> Callable[[Callable[..., Any]], Any]: ...
+    @overload
+    def fuse(
+        self, function: None = None, signature: _CDecl | None = None
+    ) -> Callable[[Callable[..., Any]], Any]: ...
+    def fused_program(self, function: Any) -> str: ...
+    def where(self, condition: Any, a: Any, b: Any) -> Any: ...
+    def batch(self) -> Any: ...
     def map(
         self,
         function: Any,
@@ -224,6 +252,21 @@ class FFI:
         chunk: int | None = None,
         progress: Callable[[int, int], object] | None = None,
     ) -> Any: ...
+    def stream(
+        self,
+        source: Any,
+        function: Any,
+        /,
+        *args: Any,
+        batch: int = 65536,
+        buffers: int = 2,
+        how: Literal["items", "chunk"] | None = None,
+        copy: bool = True,
+        partial: Literal["error", "drop"] = "error",
+        stop: bool = False,
+        carry: Any = ...,
+        progress: bool | Callable[[int, int | None], object] | None = None,
+    ) -> _Stream: ...
     def memmove(self, dest: _CData | Buffer, src: _CData | Buffer, n: int) -> None: ...
     @overload
     def callback(

@@ -105,6 +105,10 @@ class Tracer:
             self.settle(node, ctype, spec)
             return
         wide, cls = ctype, kind(ctype)[1]
+        if cls not in ("int", "enum", "bool", "float"):
+            raise trace_error("what is computed here goes where C has '%s', but the type of "
+                              "a parameter in it is not known yet: give the function a "
+                              "signature" % ctype.cname)
         if cls == "float":
             wide = self.ffi.typeof("double")
         elif cls in ("int", "enum", "bool") and kind(ctype)[2] < 8:
@@ -169,13 +173,13 @@ class Tracer:
             return NotImplemented
         if name in ("shl", "shr") and nodes[1].op == "num" and nodes[1].data < 0:
             raise ValueError("negative shift count")
-        return Traced(self, self.add("arith", tuple(nodes), (name, None)))
+        return self.wrap(self.add("arith", tuple(nodes), (name, None)))
 
     def unary(self, name, a):
         nodes = self._operands(a)
         if nodes is None:
             raise TypeError("bad operand type for unary operator: %r" % (a,))
-        return Traced(self, self.add("arith", tuple(nodes), (name, None)))
+        return self.wrap(self.add("arith", tuple(nodes), (name, None)))
 
     def power(self, a, b):
         nodes = self._operands(a, b)
@@ -186,11 +190,11 @@ class Tracer:
         if isinstance(constant, int) and (base.num is None or not base.num.is_float):
             if constant > 64:
                 raise trace_error("the exponent %d is too large: 64 at most" % constant)
-            return Traced(self, self.add("arith", (base, exponent), ("pow", int(constant))))
+            return self.wrap(self.add("arith", (base, exponent), ("pow", int(constant))))
         floats = [n for n in nodes if n.num is not None and n.num.is_float]
         if not floats:
             raise trace_error("** of integers needs a constant exponent")
-        return Traced(self, self.add("arith", (base, exponent), ("pow", None)))
+        return self.wrap(self.add("arith", (base, exponent), ("pow", None)))
 
     def _pointer_arith(self, name, a, b):
         if name == "sub" and self._is_pointer(a) and self._is_pointer(b):
@@ -213,7 +217,7 @@ class Tracer:
         self.want_integer(i, "what is added to a pointer")
         if name == "sub":
             i = (-Traced(self, i))._node
-        return Traced(self, self.add("index", (pointer, i), size, pointer.ctype))
+        return self.wrap(self.add("index", (pointer, i), size, pointer.ctype))
 
     def compare(self, sign, a, b):
         if self._is_pointer(a) or self._is_pointer(b):
@@ -222,12 +226,12 @@ class Tracer:
                 self.pin(None, None, x.ctype, b) if _is_pointer_cdata(b) else None
             if y is None:
                 return NotImplemented
-            return Traced(self, self.add("compare", (x, y), sign,
+            return self.wrap(self.add("compare", (x, y), sign,
                                          None, num_of_value(True)))
         nodes = self._operands(a, b)
         if nodes is None:
             return NotImplemented
-        return Traced(self, self.add("compare", tuple(nodes), sign, None,
+        return self.wrap(self.add("compare", tuple(nodes), sign, None,
                                      num_of_value(True)))
 
     def select(self, cond, a, b):
@@ -265,7 +269,7 @@ class Tracer:
             fits = not node.num.is_float
         if not fits or kind(ctype)[0] == "block":
             raise trace_error("%r cannot be cast to '%s'" % (value, ctype.cname))
-        return Traced(self, self.add("cast", (node,), None, ctype))
+        return self.wrap(self.add("cast", (node,), None, ctype))
 
     def pin(self, fn, i, ctype, value):
         """Node of a value that is the same at every call."""

@@ -15,7 +15,8 @@ from . import _jiffi
 
 I64 = (-(1 << 63), (1 << 63) - 1)
 U64 = (0, (1 << 64) - 1)
-_WRAPPING = ("add", "sub", "mul", "and", "or", "xor", "shl", "neg", "not", "pow", "abs")
+_WRAPPING = ("add", "sub", "mul", "and", "or", "xor", "shl", "neg", "not", "pow")
+_UNARY = ("shr", "abs")  # not wrapping, by the kind of their first operand
 _BITS = ("and", "or", "xor", "shl", "shr", "not")
 _kinds = {}  # ctype -> (kind, class, size, align)
 
@@ -148,7 +149,7 @@ def arith_num(op, a, b, exponent=None):
         return BOOL
     lo, hi = _range(op, a, b)
     return _clamp(lo, hi, None if op in _WRAPPING else
-                  common(a) if op == "shr" else common(a, b))
+                  common(a) if op in _UNARY else common(a, b))
 
 
 class Node:
@@ -162,7 +163,7 @@ class Node:
     where   (file, line) in the user's function
     """
 
-    __slots__ = ("op", "args", "data", "ctype", "num", "where")
+    __slots__ = ("op", "args", "data", "ctype", "num", "where", "__weakref__")
 
     def __init__(self, op, args=(), data=None, ctype=None, num=None, where=None):
         self.op, self.args, self.data = op, args, data
@@ -313,7 +314,7 @@ class Emitter:
         if name == "pow":
             return self.power(node, exponent, word), word
         if not node.num.is_float and name not in _WRAPPING:
-            word = common(*[n.num for n in (node.args[:1] if name == "shr" else node.args)])
+            word = common(*[n.num for n in node.args[:1 if name in _UNARY else 2]])
         a = self.value(node.args[0], word)
         if name == "abs":
             return self.absolute(a, word), word

@@ -192,7 +192,7 @@ class Traced:
 class Root:
     """Where places are: at an address, or in a value (both nodes, one at a time)."""
 
-    __slots__ = ("tracer", "value", "address")
+    __slots__ = ("tracer", "value", "address", "__weakref__")
 
     def __init__(self, tracer, value, address):
         self.tracer, self.value, self.address = tracer, value, address

@@ -281,15 +281,10 @@ static jf_Type *type_of(const FuseBuild *b, FFIObject *ffi, PyObject *o)
 
 /* --- the function ---------------------------------------------------------------------- */
 
-static const char *text_of(PyObject *o)
-{
-    return PyUnicode_Check(o) ? PyUnicode_AsUTF8(o) : NULL;
-}
-
 /* Put `doc` behind the declaration that help() shows. */
 static int add_doc(FunctionInfo *info, PyObject *doc)
 {
-    const char *more = doc == Py_None ? NULL : text_of(doc);
+    const char *more = doc == Py_None ? NULL : PyUnicode_AsUTF8(doc);
     if (!more)
         return PyErr_Occurred() ? -1 : 0;
     size_t at = (size_t)(info->def.ml_doc - info->text);
@@ -316,7 +311,7 @@ static PyObject *make_builtin(FFIObject *ffi, Fused *f, const char *name,
         return NULL;
     }
     for (uint32_t i = 0; i < n; i++)
-        if (!(names[i] = text_of(PyTuple_GET_ITEM(params, i))))
+        if (!(names[i] = PyUnicode_AsUTF8(PyTuple_GET_ITEM(params, i))))
             return NULL;
     jf_Symbol sym = {.name = name,
                      .link = name,
