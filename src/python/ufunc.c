@@ -41,7 +41,7 @@ typedef unsigned char (*CanCastTypeTo)(NumpyDescr *from, NumpyDescr *to,
                                        int casting);
 typedef NumpyDescr *(*DescrFromType)(int num);
 
-/* --- types of operands ------------------------------------------------------------------ */
+/* --- types of operands --------------------------------------------------- */
 
 static void *slot(void **table, int i)
 {
@@ -134,7 +134,7 @@ static int resolve(NumpyUfunc *u, int casting, NumpyArray **operands,
     return 0;
 }
 
-/* --- name and documentation -------------------------------------------------------------- */
+/* --- name and documentation ---------------------------------------------- */
 
 /* A str argument that C can have, or NULL without an exception if there is none. */
 static const char *text_of(PyObject *o, const char *what, int *bad)
@@ -206,7 +206,7 @@ static int set_text(UfuncRecord *r, PyObject *name, PyObject *doc)
     return r->text ? 0 : (PyErr_NoMemory(), -1);
 }
 
-/* --- making one ----------------------------------------------------------------------------- */
+/* --- making one ---------------------------------------------------------- */
 
 static int make_loop(UfuncRecord *r)
 {

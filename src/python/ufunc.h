@@ -19,7 +19,7 @@
 #include "python/call.h"
 #include "python/numpy.h"
 
-/* --- NumPy's side ------------------------------------------------------------- */
+/* --- NumPy's side -------------------------------------------------------- */
 
 struct NumpyUfunc;
 /* PyUFunc_TypeResolutionFunc: fills `descrs` with new references. 0 or -1. */
@@ -43,7 +43,7 @@ typedef struct NumpyUfunc {
     UfuncResolver type_resolver;
 } NumpyUfunc;
 
-/* --- parameters and operands -------------------------------------------------- */
+/* --- parameters and operands --------------------------------------------- */
 
 typedef enum UfuncRole {
     ROLE_ITEM,
@@ -96,7 +96,7 @@ typedef struct UfuncRecord {
     void *functions[1], *datas[1]; /* NumPy's tables */
 } UfuncRecord;
 
-/* --- ufunc_args.c ---------------------------------------------------------------- */
+/* --- ufunc_args.c -------------------------------------------------------- */
 
 /* What ffi.ufunc() was given; NULL where nothing was. */
 typedef struct UfuncRequest {
@@ -107,7 +107,7 @@ typedef struct UfuncRequest {
  * stand. 0, or -1 with a TypeError that names the parameter. */
 int jpy_ufunc_operands(UfuncRecord *r, const UfuncRequest *q);
 
-/* --- ufunc_run.c ------------------------------------------------------------------- */
+/* --- ufunc_run.c --------------------------------------------------------- */
 
 UfuncRecord *jpy_ufunc_record(State *st, CDataObject *fn);
 /* PyUFuncGenericFunction; `record` is a UfuncRecord. With or without the GIL. */

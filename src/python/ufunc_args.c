@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-/* --- whose role is what ------------------------------------------------------------ */
+/* --- whose role is what -------------------------------------------------- */
 
 static const char *const role_words[] = {"", "in_=", "out=", "inout=", "fixed="};
 
@@ -167,7 +167,7 @@ static int set_fixed(UfuncRecord *r, PyObject *fixed)
     return 0;
 }
 
-/* --- items of arrays --------------------------------------------------------------- */
+/* --- items of arrays ----------------------------------------------------- */
 
 static int refuse_type(const UfuncRecord *r, uint32_t i, const jf_Type *t,
                        const char *why)
@@ -276,7 +276,7 @@ static int refuse_pointer(const UfuncRecord *r, uint32_t i)
         "fixed={...} with one value for every call: it is a");
 }
 
-/* --- all together --------------------------------------------------------------------- */
+/* --- all together -------------------------------------------------------- */
 
 /* Inputs in the order of the parameters; they stand first. */
 static int find_inputs(UfuncRecord *r)

@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-/* --- the record -------------------------------------------------------------------- */
+/* --- the record ---------------------------------------------------------- */
 
 static int record_traverse(PyObject *self, visitproc visit, void *arg)
 {
@@ -92,7 +92,7 @@ UfuncRecord *jpy_ufunc_record(State *st, CDataObject *fn)
     return r;
 }
 
-/* --- operands that are copied -------------------------------------------------------- */
+/* --- operands that are copied -------------------------------------------- */
 
 enum { BLOCK = 8192, BLOCK_ALIGN = 64 }; /* bytes of copies at a time */
 
@@ -226,7 +226,7 @@ static bool run_staged(const UfuncRecord *r, char *const *args,
     return true;
 }
 
-/* --- the inner loop -------------------------------------------------------------------- */
+/* --- the inner loop ------------------------------------------------------ */
 
 /* A _Bool in NumPy's memory is 0 or 1, whatever C has put there. */
 static void settle_bools(const UfuncRecord *r, char *const *args,
