@@ -73,10 +73,10 @@ static void drop_descrs(const UfuncRecord *r, NumpyDescr **descrs)
         Py_CLEAR(descrs[i]);
 }
 
-/* Can this input go where the C function wants `to`? NumPy's rule for inputs is that
- * only what is safe goes into a loop of another type, whatever the casting is, and
- * that a number written in Python fits every type of its kind. What NumPy finds out
- * here for numbers it keeps by type alone: so only literals, which are types of
+/* Can this input go where the C function wants `to`? NumPy's rule for inputs is
+ * that only what is safe goes into a loop of another type, whatever the casting is,
+ * and that a number written in Python fits every type of its kind. What NumPy finds
+ * out here for numbers it keeps by type alone: so only literals, which are types of
  * their own, may go by their value; for structured types it asks each time. */
 static bool input_fits(const UfuncRecord *r, NumpyArray *a, NumpyDescr *to,
                        int casting)
