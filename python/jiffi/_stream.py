@@ -138,9 +138,10 @@ class _Ahead(_Filling):
         for _ in range(buffers):
             self.free.put(Chunk())
         self.thread = None
+        self.closed = False
 
     def produce(self):
-        if self.thread is None:
+        if self.thread is None and not self.closed:
             filling = _Filling(self.source, self.work, self.batch, self.odd_bytes)
             filling.chunk = None
             thread = threading.Thread(target=_read_ahead, name="jiffi.stream",
@@ -154,13 +155,15 @@ class _Ahead(_Filling):
         self.free.put(chunk)
 
     def close(self):
-        self.source.over = True
+        if self.closed:
+            return
+        self.closed = self.source.over = True
         thread = self.thread
+        self.full.put((None, False, None))  # for one who waits in another thread
         if thread is None:
             self.source.close()
             return
         self.free.put(None)
-        self.full.put((None, False, None))  # for one who waits in another thread
         if thread is not threading.current_thread():
             thread.join(_PATIENCE)  # a read that hangs ends the thread when it returns
 

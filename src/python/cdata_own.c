@@ -395,7 +395,9 @@ static int ext_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(x->base.ctype);
     Py_VISIT(x->owner);
     Py_VISIT(x->extra);
-    if (x->view)
+    /* CPython before 3.12 may clear a memoryview that we still look through, and
+     * then crash when we let go: it must not look like ours alone. */
+    if (x->view && x->view->obj && !PyMemoryView_Check(x->view->obj))
         Py_VISIT(x->view->obj);
     return 0;
 }
