@@ -34,8 +34,7 @@ def main():
     import distributed
     import numpy as np
 
-    dask.config.set({"distributed.worker.resources": {}, "distributed.admin.tick.limit": "60s",
-                     "distributed.comm.timeouts.connect": "60s"})
+    dask.config.set({"distributed.comm.timeouts.connect": "60s"})  # busy machines
     with tempfile.TemporaryDirectory() as space, distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1",
             dashboard_address=None, local_directory=space) as cluster, \

@@ -187,3 +187,19 @@ def test_dask_distributed():
                          capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stdout + run.stderr
     assert run.stdout.splitlines()[-1] == "done"
+
+
+# --- examples ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name, needs, line", [
+    ("batch_pool", "multiprocessing", "spawn: cos [1.0, 0.878, 0.54], div [(1, 1), (0, 4)], "
+     "means [0.5, 1.5, 2.5]"),
+    ("batch_dask", "distributed", "by 2 workers: [1.0, 2.0, 3.0]")])
+def test_examples(name, needs, line):
+    pytest.importorskip(needs)
+    path = Path(__file__).resolve().parents[2] / "examples" / (name + ".py")
+    run = subprocess.run([sys.executable, str(path)], capture_output=True, text=True,
+                         timeout=300)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert line in run.stdout.splitlines()
