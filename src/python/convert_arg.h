@@ -30,8 +30,15 @@ typedef enum Sort {
     S_PAD
 } Sort;
 
-Sort jpy_sort_of_letter(char c);
-Sort jpy_sort_of_code(uint8_t code);
+extern const uint8_t jpy_letter_sorts[128], jpy_code_sorts[V_UNKNOWN + 1];
+static inline Sort jpy_sort_of_letter(char c)
+{
+    return (Sort)jpy_letter_sorts[c & 127];
+}
+static inline Sort jpy_sort_of_code(uint8_t code)
+{
+    return (Sort)jpy_code_sorts[code];
+}
 /* Does a C scalar of this Code and size lie where there is such an item? */
 static inline bool jpy_scalar_fits(uint8_t code, Py_ssize_t size, Sort got,
                                    Py_ssize_t got_size)
@@ -43,9 +50,14 @@ static inline bool jpy_scalar_fits(uint8_t code, Py_ssize_t size, Sort got,
 
 /* --- convert_arg_format.c ------------------------------------------------- */
 
-/* A format that is one letter with at most a prefix, in native order; S_OTHER:
- * it is not. */
-Sort jpy_format_scalar(const char *format);
+/* A format that is one letter with at most a prefix, in native order; S_OTHER: it is
+ * not. The first of the two reads what is longer than a letter. */
+Sort jpy_format_other(const char *format);
+static inline Sort jpy_format_scalar(const char *format)
+{
+    return format && *format && !format[1] ? jpy_sort_of_letter(*format)
+                                           : jpy_format_other(format);
+}
 /* Do items of this format, `itemsize` bytes each, lie like the struct or union
  * `rec` (laid out)? Every member must be there, at its offset, of its type. 1, 0,
  * or -1 with a MemoryError. */

@@ -12,63 +12,26 @@
 
 enum { MAX_DEPTH = 32 };
 
-Sort jpy_sort_of_letter(char c)
-{
-    switch (c) {
-    case 'b':
-    case 'h':
-    case 'i':
-    case 'l':
-    case 'q':
-    case 'n':
-        return S_SIGNED;
-    case 'B':
-    case 'H':
-    case 'I':
-    case 'L':
-    case 'Q':
-    case 'N':
-        return S_UNSIGNED;
-    case 'e':
-    case 'f':
-    case 'd':
-        return S_FLOAT;
-    case 'g':
-        return S_LDOUBLE;
-    case '?':
-        return S_BOOL;
-    case 'c':
-        return S_CHAR;
-    case 'u':
-    case 'w':
-        return S_TEXT;
-    case 'P':
-        return S_POINTER;
-    case 'O':
-        return S_OBJECT;
-    case 'x':
-        return S_PAD;
-    default:
-        return S_OTHER;
-    }
-}
+const uint8_t jpy_letter_sorts[128] = {
+    ['b'] = S_SIGNED,   ['h'] = S_SIGNED,   ['i'] = S_SIGNED,   ['l'] = S_SIGNED,
+    ['q'] = S_SIGNED,   ['n'] = S_SIGNED,   ['B'] = S_UNSIGNED, ['H'] = S_UNSIGNED,
+    ['I'] = S_UNSIGNED, ['L'] = S_UNSIGNED, ['Q'] = S_UNSIGNED, ['N'] = S_UNSIGNED,
+    ['e'] = S_FLOAT,    ['f'] = S_FLOAT,    ['d'] = S_FLOAT,    ['g'] = S_LDOUBLE,
+    ['?'] = S_BOOL,     ['c'] = S_CHAR,     ['u'] = S_TEXT,     ['w'] = S_TEXT,
+    ['P'] = S_POINTER,  ['O'] = S_OBJECT,   ['x'] = S_PAD,
+};
 
-Sort jpy_sort_of_code(uint8_t code)
-{
-    if (code == V_BOOL)
-        return S_BOOL;
-    if (V_IS_INT(code)) /* ORDER CODE: signed ones stand first in each pair */
-        return (code - V_I8) % 2 ? S_UNSIGNED : S_SIGNED;
-    if (code == V_LDOUBLE)
-        return S_LDOUBLE;
-    if (V_IS_FLOAT(code) && code != V_F128) /* which no format has */
-        return S_FLOAT;
-    if (V_IS_COMPLEX(code))
-        return S_COMPLEX;
-    if (V_IS_CHAR(code))
-        return code == V_CHAR ? S_CHAR : S_TEXT;
-    return code == V_POINTER ? S_POINTER : S_OTHER;
-}
+/* _Float128 and the integers of 16 bytes: no format has them. */
+const uint8_t jpy_code_sorts[V_UNKNOWN + 1] = {
+    [V_BOOL] = S_BOOL,       [V_I8] = S_SIGNED,     [V_I16] = S_SIGNED,
+    [V_I32] = S_SIGNED,      [V_I64] = S_SIGNED,    [V_I128] = S_SIGNED,
+    [V_U8] = S_UNSIGNED,     [V_U16] = S_UNSIGNED,  [V_U32] = S_UNSIGNED,
+    [V_U64] = S_UNSIGNED,    [V_U128] = S_UNSIGNED, [V_CHAR] = S_CHAR,
+    [V_CHAR16] = S_TEXT,     [V_CHAR32] = S_TEXT,   [V_F16] = S_FLOAT,
+    [V_F32] = S_FLOAT,       [V_F64] = S_FLOAT,     [V_LDOUBLE] = S_LDOUBLE,
+    [V_CF32] = S_COMPLEX,    [V_CF64] = S_COMPLEX,  [V_CLDOUBLE] = S_COMPLEX,
+    [V_POINTER] = S_POINTER,
+};
 
 static bool big_endian(void)
 {
@@ -84,7 +47,7 @@ static bool is_prefix(char c, bool *native)
     return *native || c == '<' || c == '>' || c == '!';
 }
 
-Sort jpy_format_scalar(const char *format)
+Sort jpy_format_other(const char *format)
 {
     bool native;
     if (!format)
