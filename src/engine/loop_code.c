@@ -33,6 +33,9 @@ typedef struct Writer {
     const uint64_t *sizes; /* by operand: bytes of an item; 0: not known */
     Home *at;              /* by operand: address of the current item */
     Home left;             /* items to come */
+    bool by_end;           /* this body ends where operand 0 does: a count in memory
+                              costs a little more */
+    int32_t end_cell;      /* by_end: one item behind the last */
     int32_t fn_cell;       /* address of the function: a call through memory is
                               short, and short loops fit into one cache line */
     int32_t n_cell;        /* with `stop`: how many there were */
@@ -262,6 +265,10 @@ static void advance(Writer *w, int o, Body body)
 
 static void count_down(Writer *w, uint32_t top)
 {
+    if (w->by_end) {
+        jf_branchm(w->r, JF_FRAME, w->end_cell, JF_NE, JF_R0, 0, top);
+        return;
+    }
     if (!w->left.in_reg) {
         jf_countm(w->r, JF_FRAME, w->left.cell, top);
         return;
@@ -281,6 +288,20 @@ static void load_addresses(Writer *w)
     }
 }
 
+/* The address of operand 0 after its last item; R0 is still the list. */
+static void find_end(Writer *w, Body body)
+{
+    jf_load(w->r, JF_T0, JF_FRAME, w->left.cell, 8, false);
+    if (body == PACKED) {
+        jf_arith(w->r, JF_OP_MUL, JF_T0, JF_NOREG, w->sizes[0]);
+    } else {
+        jf_load(w->r, JF_T1, JF_R2, 0, 8, false);
+        jf_arith(w->r, JF_OP_MUL, JF_T0, JF_T1, 0);
+    }
+    jf_addm(w->r, JF_T0, JF_R0, 0);
+    jf_store(w->r, JF_FRAME, w->end_cell, JF_T0, 8);
+}
+
 static void write_body(Writer *w, Body body)
 {
     uint32_t top = jf_recipe_label(w->r);
@@ -290,6 +311,8 @@ static void write_body(Writer *w, Body body)
             jf_store(w->r, JF_FRAME, w->step_cell + 8 * o, JF_T0, 8);
         }
     }
+    if (w->by_end)
+        find_end(w, body);
     load_addresses(w);
     jf_label_top(w->r, top);
     place_arguments(w);
@@ -356,6 +379,7 @@ static void choose_homes(Writer *w)
         w->at[o] = o < N_KEPT ? in_reg((jf_Reg)(JF_R0 + o)) : in_cell(r);
     w->left = n < N_KEPT ? in_reg(JF_R3) : in_cell(r);
     w->fn_cell = jf_recipe_frame(r, 8, 8);
+    w->end_cell = jf_recipe_frame(r, 8, 8);
     w->n_cell = w->l->stop ? jf_recipe_frame(r, 8, 8) : 0;
     w->step_cell = n ? jf_recipe_frame(r, 8u * (uint32_t)n, 8) : 0;
     uint32_t align = w->plan->result.align;
@@ -379,6 +403,19 @@ static void write_start(Writer *w)
     jf_store(w->r, JF_FRAME, w->fn_cell, JF_T1, 8);
 }
 
+/* Operand 0 that stays where it is has no end: then the items are counted. */
+static void write_strided(Writer *w)
+{
+    uint32_t counted = jf_recipe_label(w->r);
+    if (w->by_end) {
+        jf_branchm(w->r, JF_R2, 0, JF_EQ, JF_NOREG, 0, counted);
+        write_body(w, STRIDED);
+        w->by_end = false;
+    }
+    jf_label(w->r, counted);
+    write_body(w, STRIDED);
+}
+
 static void write_loop(Writer *w)
 {
     uint32_t strided = jf_recipe_label(w->r), copied = jf_recipe_label(w->r);
@@ -387,6 +424,7 @@ static void write_loop(Writer *w)
     w->stopped = jf_recipe_label(w->r);
     choose_homes(w);
     write_start(w);
+    w->by_end = !w->left.in_reg && !w->l->stop;
     if (memory && !always && w->plan->result.align > 1)
         test_alignment(w, copied);
     if (!always && may_pack(w)) {
@@ -396,8 +434,9 @@ static void write_loop(Writer *w)
     }
     jf_label(w->r, strided);
     if (!always)
-        write_body(w, STRIDED);
+        write_strided(w);
     jf_label(w->r, copied);
+    w->by_end = false;
     if (memory)
         write_body(w, COPIED);
     if (w->l->stop)
