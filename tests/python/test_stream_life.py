@@ -6,6 +6,7 @@ import array
 import gc
 import io
 import os
+import pathlib
 import signal
 import subprocess
 import sys
@@ -477,15 +478,14 @@ def python(source, **kwds):
 @pytest.mark.parametrize("where", ["waits for data", "in C"])
 def test_ctrl_c(where):
     """Ends the loop, whether it waits for the source or C runs; then all goes on."""
-    ms = "0.0" if where == "waits for data" else "100.0"
+    sleep, ms = (0.1, 0) if where == "waits for data" else (0, 100)
     r = python("""
+        chunk = memoryview(array.array("d", [%d] * 10)).cast("B")
         class Slow(io.RawIOBase):
-            n = 0
             def readinto(self, view):
-                if %s == 0:
-                    time.sleep(0.1)
-                view[:] = array.array("d", [%s] * 10)
-                return len(view)
+                time.sleep(%g)
+                view[:80] = chunk
+                return 80
         threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
         results = 0
         try:
@@ -495,9 +495,7 @@ def test_ctrl_c(where):
             print("interrupted", results > 0)
         print([t.name for t in threading.enumerate() if t.name == "jiffi.stream"])
         print(list(ffi.stream(array.array("d", [1, 2]), lib.total)))
-    """.replace("view[:] =", "view[:80] = memoryview(")
-        .replace("* 10)\n                return", "* 10)).cast('B')\n                return")
-        % (ms, ms))
+    """ % (ms, sleep))
     assert (r.stdout, r.stderr) == ("interrupted True\n[]\n[3.0]\n", ""), r.stderr
 
 
@@ -512,6 +510,17 @@ def test_left_at_exit():
         print(next(forever))
     """)
     assert (r.returncode, r.stdout, r.stderr) == (0, "0.0\n0.0\n", "")
+
+
+def test_example():
+    """examples/stream.py runs, and says what it should."""
+    example = pathlib.Path(__file__).resolve().parents[2] / "examples" / "stream.py"
+    env = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
+    r = subprocess.run([sys.executable, str(example)], capture_output=True, text=True,
+                       env=env, timeout=100)
+    assert r.returncode == 0, r.stderr
+    assert "energy  138000000 J" in r.stdout and "in all  40 J" in r.stdout
+    assert "16000000" in r.stderr  # progress
 
 
 @pytest.mark.once
