@@ -50,8 +50,8 @@ static inline bool jpy_scalar_fits(uint8_t code, Py_ssize_t size, Sort got,
 
 /* --- convert_arg_format.c ------------------------------------------------- */
 
-/* A format that is one letter with at most a prefix, in native order; S_OTHER: it is
- * not. The first of the two reads what is longer than a letter. */
+/* A format that is one letter with at most a prefix, in native order; S_OTHER: it
+ * is not. The first of the two reads what is longer than a letter. */
 Sort jpy_format_other(const char *format);
 static inline Sort jpy_format_scalar(const char *format)
 {

@@ -95,6 +95,12 @@ static int to_pointer(PyObject *self, int i, PyObject *o, void *type, void **p,
                       jiffi_temps **temps)
 {
     CTypeObject *ct = type;
+    if (jpy_is_ndarray(ct->st, o)) {
+        const jf_Type *fn = jpy_function_type((CDataObject *)self);
+        uint64_t wants = jpy_item_wants(ct, fn->u.func->params[i]->quals);
+        if (wants && (*p = jpy_numpy_data(o, wants)) != NULL)
+            return 0;
+    }
     if (CData_Check(ct->st, o) && ((CDataObject *)o)->ctype == ct) {
         *p = ((CDataObject *)o)->data;
         return 0;
@@ -102,12 +108,6 @@ static int to_pointer(PyObject *self, int i, PyObject *o, void *type, void **p,
     if (PyBytes_CheckExact(o) && ct->is_byte_ptr && ct->item_code != V_BOOL) {
         *p = PyBytes_AS_STRING(o);
         return 0;
-    }
-    if (jpy_is_ndarray(ct->st, o)) {
-        const jf_Type *fn = jpy_function_type((CDataObject *)self);
-        uint64_t wants = jpy_item_wants(ct, fn->u.func->params[i]->quals);
-        if (wants && (*p = jpy_numpy_data(o, wants)) != NULL)
-            return 0;
     }
     return jpy_argument((CDataObject *)self, o, (size_t)i, p, (Temp **)temps);
 }
