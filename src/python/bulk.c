@@ -170,8 +170,10 @@ int jpy_bulk_at(Py_ssize_t i)
 #define IS_SMALL PyLong_CheckExact(o) && jpy_long_small(o, &v)
 #define WRITE_INT(name, ctype, low, high) \
     WRITE(name, ctype, IS_SMALL, Py_ssize_t v = 0, (v >= (low) && v <= (high)))
-#define WRITE_FLOAT(name, ctype) \
-    WRITE(name, ctype, PyFloat_CheckExact(o), double v = PyFloat_AS_DOUBLE(o), true)
+#define IS_FLOAT PyFloat_CheckExact(o)
+#define WRITE_FLOAT(name, ctype)                                                 \
+    WRITE(name, ctype, IS_FLOAT, double v = IS_FLOAT ? PyFloat_AS_DOUBLE(o) : 0, \
+          true)
 WRITE_INT(i8, int8_t, INT8_MIN, INT8_MAX)
 WRITE_INT(u8, uint8_t, 0, UINT8_MAX)
 WRITE_INT(i16, int16_t, INT16_MIN, INT16_MAX)
@@ -184,6 +186,7 @@ WRITE_FLOAT(f32, float)
 WRITE_FLOAT(f64, double)
 WRITE(any, char, false, char v = 0, true)
 #undef WRITE_FLOAT
+#undef IS_FLOAT
 #undef WRITE_INT
 #undef IS_SMALL
 #undef WRITE
