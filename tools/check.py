@@ -217,7 +217,13 @@ PYTHON = os.path.join(VENV, "python")
 
 
 def first_dev():
-    return Step("build dev", lambda s: build(s, "dev"))
+    return [Step("build dev", lambda s: build(s, "dev")), first_batch()]
+
+
+def first_batch():
+    """SciPy, Dask and others, while the compiler runs: mostly waiting for the disk."""
+    return Step("venv batch", lambda s: s.run(
+        ["tools/venv.sh", ".venv", PYTHON, "?requirements/batch.txt"]))
 
 
 def steps_all():
@@ -313,12 +319,12 @@ def own_version():
 
 
 def plan(words):
-    """(what is built first, the steps)"""
+    """(what is built first: lists of steps side by side; the steps)"""
     first, steps = [], []
     if set(words) & {"all", "pythons"}:
         first.append(first_dev())
     if "asan" in words:
-        first.append(first_asan())
+        first.append([first_asan()])
         steps += steps_asan()
     if "all" in words:
         steps += steps_all()
@@ -370,9 +376,9 @@ def main():
                 min(unknown), ", ".join(s.name for s in steps)))
         steps = [s for s in steps if s.name in only]
     # What cannot be built cannot be tested.
-    if all(run_steps(what, [step], options.jobs) for step in first):
+    if all(run_steps(what, group, options.jobs * len(group)) for group in first):
         run_steps(what, steps, options.jobs)
-    return finish(what, first + steps)
+    return finish(what, sum(first, []) + steps)
 
 
 if __name__ == "__main__":
