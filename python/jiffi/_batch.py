@@ -11,13 +11,18 @@ memory that has the inputs and gets the results.
         z = b(lib.pow, y, 3) + 1              16: z
 """
 
+import contextlib
 import threading
 import weakref
+from threading import get_ident
 
 from . import _jiffi
 from ._fuse import Tracer, _points_to_local
 from ._program import kind
 from ._traced import Place, Root, Traced, TracedArray, TracedRecord, _refuse
+
+
+_BUSY = "the batch is running: C that it calls cannot use it"
 
 
 class _Value(Traced):
@@ -109,7 +114,7 @@ class Batch:
         self._size = 0
         self._runs = 0
         self._lock = threading.Lock()
-        self._owner = None  # thread that runs it
+        self._owner = None  # the thread that has it
         self._tracer = _Tracer(ffi, self)
         self._block = self._tracer.add("param", (), 0, ffi.typeof("void *"))
 
@@ -166,29 +171,58 @@ class Batch:
             self.run()
 
     def run(self, **inputs):
-        """Make all calls, in order; ValueErrors of inputs come before the first.
+        """Make all calls, in order; errors of inputs come before the first.
 
         The first run makes the machine code; nothing can be recorded after it.
         """
-        with self._turn():
-            for name in inputs:
-                if name not in self._inputs:
-                    raise TypeError("the batch has no input '%s'" % name)
-            for name, value in inputs.items():
-                self._inputs[name].pin = _jiffi._pin(self._inputs[name].ctype, value)
-            for slot in self._inputs.values():
-                if slot.pin is None:
-                    raise RuntimeError("input '%s' of the batch has no value" % slot.name)
-            if self._fused is None:
-                self._compile()
-            for slot in self._inputs.values():
-                self._ffi.memmove(self._memory + slot.offset, slot.pin.bytes,
-                                  kind(slot.ctype)[2])
-            self._fused(self._memory)
+        me = get_ident()
+        if self._owner == me:
+            raise RuntimeError(_BUSY)
+        self._lock.acquire()
+        self._owner = me
+        try:
+            if inputs or self._fused is None:
+                self._prepare(inputs)
+            self._fused(self._block_at)
             self._runs += 1
+        finally:
+            self._owner = None
+            self._lock.release()
 
+    @contextlib.contextmanager
     def _turn(self):
-        return _Turn(self)
+        """As run() has it, for what is not in a hurry."""
+        if self._owner == get_ident():
+            raise RuntimeError(_BUSY)
+        with self._lock:
+            self._owner = get_ident()
+            try:
+                yield
+            finally:
+                self._owner = None
+
+    def _prepare(self, inputs):
+        """Everything but the calls."""
+        for name in inputs:
+            if name not in self._inputs:
+                raise TypeError("the batch has no input '%s'" % name)
+        for name, value in inputs.items():
+            self._give(self._inputs[name], value)
+        for slot in self._inputs.values():
+            if slot.pin is None:
+                raise RuntimeError("input '%s' of the batch has no value" % slot.name)
+        if self._fused is None:
+            self._compile()
+
+    def _give(self, slot, value):
+        """A value for an input; it is in the block as soon as there is one."""
+        pin = _jiffi._pin(slot.ctype, value)
+        if self._fused is not None:
+            self._write(slot, pin)
+        slot.pin = pin
+
+    def _write(self, slot, pin):
+        self._ffi.memmove(self._memory + slot.offset, pin.bytes, kind(slot.ctype)[2])
 
     def _compile(self):
         tracer = self._tracer
@@ -206,6 +240,9 @@ class Batch:
         ffi = self._ffi
         self._bytes = ffi.new("char[]", max(self._size, 1))
         self._memory = ffi.cast("char *", self._bytes)
+        self._block_at = ffi.cast("void *", self._bytes)
+        for slot in self._inputs.values():
+            self._write(slot, slot.pin)
         self._fused = _jiffi._fuse(ffi, "batch", ("block",),
                                    (ffi.typeof("void"), ffi.typeof("void *")),
                                    tuple(out.ops), tuple(tracer.callees), None)
@@ -241,29 +278,11 @@ class Batch:
         if slot is None or not slot.is_input:
             raise AttributeError("only inputs of a batch can be set")
         with self._turn():
-            slot.pin = _jiffi._pin(slot.ctype, value)
+            self._give(slot, value)
 
     def __repr__(self):
         return "<jiffi batch: %d inputs, %d calls, run %d times>" % (
             len(self._inputs), sum(n.op == "call" for n in self._tracer.nodes), self._runs)
-
-
-class _Turn:
-    """The right to use a batch; a second thread waits, the same one is told."""
-
-    def __init__(self, batch):
-        self.batch = batch
-
-    def __enter__(self):
-        me = threading.get_ident()
-        if self.batch._owner == me:
-            raise RuntimeError("the batch is running: C that it calls cannot use it")
-        self.batch._lock.acquire()
-        self.batch._owner = me
-
-    def __exit__(self, *exc):
-        self.batch._owner = None
-        self.batch._lock.release()
 
 
 def _key(handle):

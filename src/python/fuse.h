@@ -41,7 +41,7 @@ typedef struct Fused {
 typedef struct Pin {
     PyObject_HEAD State *st; /* a reference */
     CTypeObject *ctype;      /* owned */
-    PyObject *value;         /* owned */
+    PyObject *args;          /* what _pin() was given, the value last; owned */
     Temp *temps;             /* owned */
     void *cell;              /* owned (PyMem), 16-aligned */
     void *block;             /* ... the allocation it lies in */

@@ -188,7 +188,7 @@ static void pin_dealloc(PyObject *self)
         jpy_temps_free(p->temps);
     PyMem_Free(p->block);
     Py_XDECREF((PyObject *)p->ctype);
-    Py_XDECREF(p->value);
+    Py_XDECREF(p->args);
     PyObject_GC_Del(self);
     Py_DECREF(type);
     jpy_state_unref(st);
@@ -200,14 +200,15 @@ static int pin_traverse(PyObject *self, visitproc visit, void *arg)
     Pin *p = (Pin *)self;
     Py_VISIT(Py_TYPE(self));
     Py_VISIT((PyObject *)p->ctype);
-    Py_VISIT(p->value);
+    Py_VISIT(p->args);
     return 0;
 }
 
 static PyObject *pin_get_value(PyObject *self, void *closure)
 {
     (void)closure;
-    return Py_NewRef(((Pin *)self)->value);
+    PyObject *given = ((Pin *)self)->args;
+    return Py_NewRef(PyTuple_GET_ITEM(given, PyTuple_GET_SIZE(given) - 1));
 }
 
 static PyObject *pin_get_ctype(PyObject *self, void *closure)
@@ -223,6 +224,21 @@ static PyObject *pin_get_bytes(PyObject *self, void *closure)
     return PyBytes_FromStringAndSize(p->cell, p->ctype->size);
 }
 
+/* Pickled, it is what it was made from. */
+static PyObject *pin_reduce(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    PyObject *module = PyImport_ImportModule("jiffi._jiffi");
+    PyObject *make = module ? PyObject_GetAttrString(module, "_pin") : NULL;
+    PyObject *result = make ? PyTuple_Pack(2, make, ((Pin *)self)->args) : NULL;
+    Py_XDECREF(make);
+    Py_XDECREF(module);
+    return result;
+}
+
+static PyMethodDef pin_methods[] = {{"__reduce__", pin_reduce, METH_NOARGS, NULL},
+                                    {NULL, NULL, 0, NULL}};
+
 static PyGetSetDef pin_getset[] = {
     {"value", pin_get_value, NULL, "What was given.", NULL},
     {"ctype", pin_get_ctype, NULL, "As what C has it.", NULL},
@@ -233,6 +249,7 @@ static PyType_Slot pin_slots[] = {
     {Py_tp_dealloc, pin_dealloc},
     {Py_tp_traverse, pin_traverse},
     {Py_tp_getset, pin_getset},
+    {Py_tp_methods, pin_methods},
     {0, NULL},
 };
 
@@ -244,7 +261,7 @@ static PyType_Spec pin_spec = {
 };
 
 /* A Pin with a zeroed cell. Takes over `ct`. */
-static Pin *pin_new(State *st, CTypeObject *ct, PyObject *value)
+static Pin *pin_new(State *st, CTypeObject *ct, PyObject *const *args, Py_ssize_t n)
 {
     Py_ssize_t size = ct ? jpy_ctype_size(ct) : -1;
     Pin *p = size < 0 ? NULL : PyObject_GC_New(Pin, st->pin_type);
@@ -256,11 +273,13 @@ static Pin *pin_new(State *st, CTypeObject *ct, PyObject *value)
     p->st = st;
     st->refs++;
     p->ctype = ct;
-    p->value = Py_NewRef(value);
+    p->args = PyTuple_New(n);
+    for (Py_ssize_t i = 0; p->args && i < n; i++)
+        PyTuple_SET_ITEM(p->args, i, Py_NewRef(args[i]));
     PyObject_GC_Track((PyObject *)p);
     size_t align = ct->type->align > 16 ? ct->type->align : 16;
     p->block = PyMem_Calloc(1, (size_t)size + align + 16);
-    if (!p->block) {
+    if (!p->block || !p->args) {
         Py_DECREF((PyObject *)p);
         PyErr_NoMemory();
         return NULL;
@@ -281,11 +300,11 @@ static PyObject *pin(PyObject *module, PyObject *const *args, Py_ssize_t n)
         if (PyErr_Occurred() || i >= jpy_function_type(fn)->u.func->n_params)
             return PyErr_Format(PyExc_ValueError, "there is no parameter %R",
                                 args[1]);
-        p = pin_new(st, jpy_function_ctype(fn, (Py_ssize_t)i), args[2]);
+        p = pin_new(st, jpy_function_ctype(fn, (Py_ssize_t)i), args, n);
         bad = p ? jpy_argument(fn, args[2], i, p->cell, &p->temps) : -1;
     } else if (n == 2 && CType_Check(st, args[0])) {
         CTypeObject *ct = (CTypeObject *)Py_NewRef(args[0]);
-        p = pin_new(st, ct, args[1]);
+        p = pin_new(st, ct, args, n);
         bad = !p ? -1
               : ct->code == V_POINTER
                   ? jpy_pointer_argument(ct, 0, args[1], p->cell, &p->temps)

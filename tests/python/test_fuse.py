@@ -6,6 +6,7 @@ import gc
 import inspect
 import math
 import os
+import pickle
 import pydoc
 import subprocess
 import sys
@@ -369,6 +370,13 @@ def test_origin_makes_it_again():
     assert ffi.fused_program(again) == ffi.fused_program(f)
     with pytest.raises(TypeError, match="ffi.fuse"):
         ffi.fused_program(lib.half)
+
+
+def test_pickled_with_constants():
+    f = ffi.fuse(lambda n: lib.length(b"four") * n ** 2 + lib.half(5), "double(int)")
+    assert pickle.loads(pickle.dumps(f))(3) == f(3) == 38.5
+    with pytest.raises(Exception, match="address"):
+        pickle.dumps(ffi.fuse(lambda: lib.norm1(points)))
 
 
 def test_where_without_tracing():
