@@ -376,7 +376,7 @@ def test_pickled_with_constants():
     f = ffi.fuse(lambda n: lib.length(b"four") * n ** 2 + lib.half(5), "double(int)")
     assert pickle.loads(pickle.dumps(f))(3) == f(3) == 38.5
     with pytest.raises(Exception, match="address"):
-        pickle.dumps(ffi.fuse(lambda: lib.norm1(points)))
+        pickle.dumps(ffi.fuse(lambda: lib.norm1(POINTS)))
 
 
 def test_where_without_tracing():
