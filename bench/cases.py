@@ -32,6 +32,7 @@ CASES = (
     [(i, t, s, 1) for i, t, s in CALLS]
     + [("lib." + i, t + ", lib.f(...)", "lib." + s, 1) for i, t, s in CALLS]
     + [
+        ("pointer", "cdata pointer", "first_double(dp, 4)", 1),
         ("bytearray", "bytearray to pointer", "first_byte(ba, 8)", 1),
         ("array", "array.array to pointer", "first_double(ar, 4)", 1),
         ("numpy", "NumPy array to pointer", "first_double(nd, 4)", 1),
@@ -81,6 +82,12 @@ def functions(names, lib, suffix=""):
     return names
 
 
+def pointer(ffi):
+    """A double * and what owns its memory."""
+    owner = ffi.new("double[8]")
+    return {"dp": owner + 0, "owner": owner}
+
+
 # --- the peers --------------------------------------------------------------
 
 
@@ -91,14 +98,15 @@ def peer_jiffi(gil):
     names = functions(common(), ffi.dlopen(build.callee()))
     names.update(ffi=ffi, new=ffi.new, p=ffi.new("struct point *", [3, -4]),
                  s=ffi.new("struct pair *", [1.5, 2.5])[0], items=ffi.new("int[10]"),
-                 cb=ffi.callback("int(int, int)", python_callback))
+                 cb=ffi.callback("int(int, int)", python_callback), **pointer(ffi))
     return names
 
 
 def cffi_names(names, ffi):
     names.update(ffi=ffi, new=ffi.new, from_buffer=ffi.from_buffer,
                  p=ffi.new("struct point *", [3, -4]),
-                 s=ffi.new("struct pair *", [1.5, 2.5])[0], items=ffi.new("int[10]"))
+                 s=ffi.new("struct pair *", [1.5, 2.5])[0], items=ffi.new("int[10]"),
+                 **pointer(ffi))
     names["own"] = {
         "bytearray": "first_byte(from_buffer('unsigned char[]', ba), 8)",
         "array": "first_double(from_buffer('double[]', ar), 4)",
@@ -112,7 +120,8 @@ def peer_jiffi_api(gil):
     ffi = module.ffi
     names = functions(common(), module.lib)
     names.update(ffi=ffi, new=ffi.new, p=ffi.new("struct point *", [3, -4]),
-                 s=ffi.new("struct pair *", [1.5, 2.5])[0], items=ffi.new("int[10]"))
+                 s=ffi.new("struct pair *", [1.5, 2.5])[0], items=ffi.new("int[10]"),
+                 **pointer(ffi))
     ffi.def_extern("py_callback")(python_callback)
     names["cb"] = module.lib.py_callback
     return names
@@ -159,7 +168,7 @@ def peer_ctypes():
     names = functions(common(), lib)
     names.update(Point=Point, IntArray=i * 10, p=Point(3, -4), s=Pair(1.5, 2.5),
                  items=(i * 10)(), Bytes=ctypes.c_ubyte * 16, Doubles=d * 8,
-                 cb=kind(python_callback))
+                 dp=ctypes.cast((d * 8)(), ctypes.POINTER(d)), cb=kind(python_callback))
     names["own"] = {
         "bytearray": "first_byte(Bytes.from_buffer(ba), 8)",
         "array": "first_double(Doubles.from_buffer(ar), 4)",

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """From figures to a Markdown table, a table of targets, and a chart in SVG."""
 
+import array_report
 import cases
 import dropin
 
@@ -65,10 +66,15 @@ def targets(data):
         ratio(titles[c] + ": cffi with from_buffer", c, "jiffi", cffi, 1 / 4)
     ratio("NumPy array to pointer: ctypes with ndpointer", "numpy", "jiffi", ["ctypes"],
           1 / 30)
+    ratio("NumPy array to pointer: nanobind's ndarray", "numpy", "jiffi", ["nanobind"], 1.0)
+    a, b = figure(data, "numpy", "jiffi"), figure(data, "pointer", "jiffi")
+    rows.append(("NumPy array to pointer: cdata pointer", a / b if a and b else None, 1.5))
     others = data.get("others") or {}
     rows.extend(other_targets(others))
     if "dropin" in others:
         rows.extend(dropin.targets(others["dropin"]))
+    if "arrays" in others:
+        rows.extend(array_report.targets(others["arrays"]))
     return rows
 
 
@@ -175,6 +181,8 @@ def markdown(data):
         lines += other_tables(data["others"])
         if "dropin" in data["others"]:
             lines += dropin.markdown(data["others"]["dropin"]).splitlines()
+        if "arrays" in data["others"]:
+            lines += array_report.markdown(data["others"]["arrays"])
     lines += ["", "Targets, as ratios of minima (ours over theirs):", ""] + target_table(data)
     if data["missing"]:
         lines += ["", "Not measured:", ""]

@@ -7,7 +7,7 @@
 All peers of a case run in one process, in turns. jiffi without machine code
 (JIFFI_JIT=off) needs a second process; it runs there together with the
 hand-written extension, whose figure shows whether the two processes compare.
-Writes results.json, table.md and chart.svg into build/bench (--out).
+Writes results.json, table.md, chart.svg and batch.svg into build/bench (--out).
 """
 
 import argparse
@@ -22,6 +22,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 sys.path.insert(0, HERE)
+import array_report  # noqa: E402
 import cases  # noqa: E402
 import dropin  # noqa: E402
 import report  # noqa: E402
@@ -160,13 +161,26 @@ def others(options, missing):
         out["dropin"] = dropin.measure(options.repeats)
     except (ImportError, build.Missing) as e:
         missing["drop-in"] = str(e)
+    batches(options, missing, out)
     return out
+
+
+def batches(options, missing, out):
+    """Functions over arrays, in a process of their own."""
+    print("arrays and batches", file=sys.stderr)
+    value, why = child([os.path.join(HERE, "arrays.py"), "--json", "--repeats",
+                        str(options.repeats)])
+    if value is None:
+        missing["arrays and batches"] = why
+    else:
+        missing.update(value.pop("missing"))
+        out["arrays"] = value
 
 
 def versions():
     from importlib import metadata
     found = {}
-    for name in ("cffi", "Cython", "nanobind", "pybind11", "numpy"):
+    for name in ("cffi", "Cython", "nanobind", "pybind11", "numpy", "numba"):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -212,19 +226,24 @@ def main():
     data.update(results=results, missing=missing,
                 others={} if options.quick else others(options, missing))
     os.makedirs(options.out, exist_ok=True)
-    for name, text in (("results.json", json.dumps(data, indent=1)),
-                       ("table.md", report.markdown(data)),
-                       ("chart.svg", report.chart(data))):
+    charts = [("chart.svg", "benchmark.svg", report.chart(data))]
+    curve = data["others"].get("arrays", {}).get("curve")
+    if curve:
+        charts.append(("batch.svg", "batch.svg", array_report.chart(curve)))
+    for name, text in [("results.json", json.dumps(data, indent=1)),
+                       ("table.md", report.markdown(data))] + [
+                           (name, text) for name, _, text in charts]:
         with open(os.path.join(options.out, name), "w", encoding="utf-8") as f:
             f.write(text + "\n")
     if options.publish:
         report.publish(os.path.join(ROOT, "README.md"), report.summary(data))
         report.publish(os.path.join(ROOT, "docs", "benchmark.md"),
                        report.markdown(data) + "\n\n![chart](benchmark.svg)")
-        with open(os.path.join(ROOT, "docs", "benchmark.svg"), "w", encoding="utf-8") as f:
-            f.write(report.chart(data) + "\n")
+        for _, name, text in charts:
+            with open(os.path.join(ROOT, "docs", name), "w", encoding="utf-8") as f:
+                f.write(text + "\n")
     print(report.markdown(data))
-    print("written: %s/{results.json,table.md,chart.svg}" % os.path.relpath(options.out))
+    print("written: %s/{results.json,table.md,chart.svg,batch.svg}" % os.path.relpath(options.out))
     return 0
 
 

@@ -10,13 +10,13 @@ this thread: what other processes do in between is not counted.
 import gc
 import statistics
 from itertools import repeat
-from time import thread_time
+from time import perf_counter, thread_time
 
 COPIES = 20          # times the statement stands in the loop's body
 TARGET = 0.012       # seconds that one repeat should take
 
 
-def compile_loop(statement, env, copies=COPIES):
+def compile_loop(statement, env, copies=COPIES, clock=thread_time):
     """A function n -> seconds for n turns of `copies` statements."""
     names = sorted(k for k in env if k.isidentifier())
     arguments = ", ".join("%s=%s" % (k, k) for k in names)
@@ -25,7 +25,7 @@ def compile_loop(statement, env, copies=COPIES):
               "    _t = _clock()\n"
               "    for _ in _repeat(None, _n):\n%s\n"
               "    return _clock() - _t\n" % (arguments, body))
-    space = dict(env, _repeat=repeat, _clock=thread_time)
+    space = dict(env, _repeat=repeat, _clock=clock)
     exec(compile(source, "<%s>" % statement, "exec"), space)
     return space["loop"]
 
@@ -34,12 +34,14 @@ EMPTY = compile_loop("pass", {}, 1)
 
 
 class Contestant:
-    """One statement of one peer. `per`: how many calls one statement is."""
+    """One statement of one peer. `per`: how many calls one statement is. `wall`:
+    by the clock on the wall, for what runs in several threads."""
 
-    def __init__(self, name, statement, env, per=1, copies=COPIES):
+    def __init__(self, name, statement, env, per=1, copies=COPIES, wall=False):
         self.name, self.statement = name, statement
         self.per, self.copies = per, copies
-        self.loop = compile_loop(statement, env, copies)
+        self.loop = compile_loop(statement, env, copies,
+                                 perf_counter if wall else thread_time)
         self.samples = []
         self.turns = self.calibrate()
 

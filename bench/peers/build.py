@@ -35,7 +35,16 @@ CDEF = """
     int first_byte(const unsigned char *p, int n);
     double first_double(const double *p, int n);
     int call_many(int (*fn)(int, int), int n);
+    double absolute(double x);
+    double plus(double a, double b);
+    int negate(int a);
+    int add3(int a, int b, int c);
+    double work(double x);
 """
+
+# What batches call for each item: name, type of all items, parameters.
+ELEMENTWISE = [("absolute", "double", 1), ("plus", "double", 2), ("fma3", "double", 3),
+               ("negate", "int", 1), ("add", "int", 2), ("add3", "int", 3)]
 
 
 class Missing(Exception):
@@ -105,6 +114,40 @@ def cython():
     if not fresh(c_file, source("peer_cython.pyx")):
         run([sys.executable, "-m", "cython", "-3", source("peer_cython.pyx"), "-o", c_file])
     return extension("peer_cython", c_file, flags=["-w"])
+
+
+def loops():
+    return extension("bench_loops", source("loops.c"))
+
+
+def cython_loops():
+    """A module of functions NAME and NAME_strided: loops over typed memoryviews."""
+    try:
+        import Cython  # noqa: F401
+    except ImportError:
+        raise Missing("Cython is not installed") from None
+    callee()
+    lines = ["# cython: language_level=3, boundscheck=False, wraparound=False",
+             'cdef extern from "callee.h":']
+    lines += ['    %s c_%s "%s"(%s) nogil' % (item, name, name, ", ".join([item] * n))
+              for name, item, n in ELEMENTWISE]
+    for name, item, n in ELEMENTWISE:
+        for suffix, layout in (("", "::1"), ("_strided", ":")):
+            lines += ["", "def %s%s(%s):" % (name, suffix, ", ".join(
+                          "%s[%s] %s" % (item, layout, x) for x in "abc"[:n] + "o")),
+                      "    cdef Py_ssize_t i",
+                      "    for i in range(o.shape[0]):",
+                      "        o[i] = c_%s(%s)" % (name, ", ".join(
+                          "%s[i]" % x for x in "abc"[:n]))]
+    pyx = os.path.join(OUT, "peer_cython_loops.pyx")
+    text = "\n".join(lines) + "\n"
+    c_file = os.path.join(OUT, "peer_cython_loops.c")
+    if not fresh(pyx, __file__):
+        with open(pyx, "w", encoding="utf-8") as f:
+            f.write(text)
+    if not fresh(c_file, pyx):
+        run([sys.executable, "-m", "cython", "-3", pyx, "-o", c_file])
+    return extension("peer_cython_loops", c_file, flags=["-w"])
 
 
 def nanobind():

@@ -61,3 +61,32 @@ int call_many(int (*fn)(int, int), int n)
     }
     return sum;
 }
+
+double absolute(double x)
+{
+    return x < 0 ? -x : x;
+}
+
+double plus(double a, double b)
+{
+    return a + b;
+}
+
+int negate(int a)
+{
+    return (int)-(unsigned)a;
+}
+
+int add3(int a, int b, int c)
+{
+    return a + b + c;
+}
+
+/* Some forty nanoseconds of arithmetic, each step waiting for the one before. */
+double work(double x)
+{
+    for (int i = 0; i < 16; i++) {
+        x = x * 0.5 + 1.0;
+    }
+    return x;
+}

@@ -31,6 +31,13 @@ int first_byte(const unsigned char *p, int n);
 double first_double(const double *p, int n);
 int call_many(int (*fn)(int, int), int n);
 
+/* For batches, beside add() and fma3(). */
+double absolute(double x);
+double plus(double a, double b);
+int negate(int a);
+int add3(int a, int b, int c);
+double work(double x);
+
 #ifdef __cplusplus
 }
 #endif

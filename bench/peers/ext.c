@@ -333,6 +333,43 @@ static PyObject *py_call_many_nogil(PyObject *self, PyObject *const *args,
     return PyLong_FromLong(r);
 }
 
+/* What batches call for each item, as functions of their own. */
+
+static PyObject *py_absolute(PyObject *self, PyObject *arg)
+{
+    double x;
+    (void)self;
+    return as_double(arg, &x) ? NULL : PyFloat_FromDouble(absolute(x));
+}
+
+static PyObject *py_plus(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    double a, b;
+    (void)self;
+    if (arity("plus", n, 2) || as_double(args[0], &a) || as_double(args[1], &b)) {
+        return NULL;
+    }
+    return PyFloat_FromDouble(plus(a, b));
+}
+
+static PyObject *py_negate(PyObject *self, PyObject *arg)
+{
+    int a;
+    (void)self;
+    return as_int(arg, &a) ? NULL : PyLong_FromLong(negate(a));
+}
+
+static PyObject *py_add3(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    int a, b, c;
+    (void)self;
+    if (arity("add3", n, 3) || as_int(args[0], &a) || as_int(args[1], &b) ||
+        as_int(args[2], &c)) {
+        return NULL;
+    }
+    return PyLong_FromLong(add3(a, b, c));
+}
+
 /* clang-format off */
 #define FAST(name)                                                             \
     {#name, (PyCFunction)(void (*)(void))py_##name, METH_FASTCALL, NULL}
@@ -355,6 +392,10 @@ static PyMethodDef methods[] = {
     FAST(first_double),
     FAST(call_many),
     FAST(call_many_nogil),
+    {"absolute", py_absolute, METH_O, NULL},
+    FAST(plus),
+    {"negate", py_negate, METH_O, NULL},
+    FAST(add3),
     {NULL, NULL, 0, NULL},
 };
 
