@@ -560,14 +560,40 @@ def test_ufuncs_with_addresses():
         pickle.dumps(bad)
 
 
-@pytest.mark.skipif(not hasattr(FFI, "fuse"), reason="no ffi.fuse")
-def test_fused():
-    @ffi.fuse
-    def fused(x, y):
-        return libm.pow(libm.cos(x), y) + 1.0
+@ffi.fuse
+def fused(x, y):
+    return libm.pow(libm.cos(x), y) + 1.0
 
-    for f in (fused, around(fused)):
-        assert f(2.0, 3.0) == libm.pow(libm.cos(2.0), 3.0) + 1.0
-        assert f.__name__ == "fused" and f.__doc__ == fused.__doc__
-    out = elsewhere(HEAD + "print(load()(0.0, 3.0))", pickle.dumps(fused))
-    assert out == b"2.0\n"
+
+@ffi.fuse("double(double x)")
+def of_fused(x):
+    return fused(x, 2.0) * 2 + libc.div(7, 2).rem
+
+
+@ffi.fuse("double(double x)")
+def with_constants(x):
+    exponent = ffi.new("int *")
+    found = libc.memchr(b"text", 120, 4)
+    return libm.frexp(x, exponent) + exponent[0] + (found != ffi.NULL)
+
+
+FUSED = [(fused, (2.0, 3.0)), (of_fused, (0.0,)), (with_constants, (8.0,))]
+
+
+@pytest.mark.parametrize("f, args", FUSED, ids=[f.__name__ for f, _ in FUSED])
+def test_fused(f, args):
+    back = around(f)
+    assert back(*args) == f(*args)
+    assert back.__name__ == f.__name__ and back.__doc__ == f.__doc__
+    assert ffi.typeof(back) is ffi.typeof(f) and copy.deepcopy(f) is f
+    out = elsewhere(HEAD + "f, args = load(); print(repr(f(*args)))", pickle.dumps((f, args)))
+    assert out.decode() == "%r\n" % f(*args)
+
+
+def test_ufunc_of_fused():
+    np = pytest.importorskip("numpy")
+    u = ffi.ufunc(of_fused)
+    x = np.linspace(0, 1, 5)
+    np.testing.assert_array_equal(around(u)(x), u(x))
+    out = elsewhere(HEAD + "u = load(); print(u([0.0, 0.0]).tolist())", pickle.dumps(u))
+    assert out.decode() == "%r\n" % u([0.0, 0.0]).tolist()
