@@ -502,8 +502,8 @@ PyObject *jpy_lib_builtin(CDataObject *fn, PyObject *name)
         PyUnicode_CompareWithASCIIString(name, f->def.ml_name) != 0)
         return NULL;
     PyObject *module = f->handle ? f->handle->module : NULL;
-    PyObject *o = module ? PyDict_GetItemWithError(PyModule_GetDict(module), name)
-                         : NULL;
+    PyObject *o =
+        module ? PyDict_GetItemWithError(PyModule_GetDict(module), name) : NULL;
     if (o && jpy_function_cdata(f->st, o) == (PyObject *)fn)
         return Py_NewRef(o);
     return PyErr_Occurred() ? NULL : jpy_function_builtin(fn);

@@ -357,7 +357,8 @@ static ModGen *load(State *st, const jiffi_module *m, const char *name)
     if (!entry)
         return NULL;
     if (!st->verifying &&
-        jpy_origin_module((FFIObject *)PyTuple_GET_ITEM(entry, ENTRY_FFI), name) < 0)
+        jpy_origin_module((FFIObject *)PyTuple_GET_ITEM(entry, ENTRY_FFI), name) <
+            0)
         return NULL;
     g->st = st;
     g->entry = entry;

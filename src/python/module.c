@@ -54,9 +54,8 @@ int jpy_module_exec(PyObject *module, bool cffi)
         PyErr_NoMemory();
         return -1;
     }
-    jf_UniverseHooks hooks = {.drop_code = jpy_drop_host_code,
-                              .drop_group = jpy_drop_group,
-                              .ctx = st};
+    jf_UniverseHooks hooks = {
+        .drop_code = jpy_drop_host_code, .drop_group = jpy_drop_group, .ctx = st};
     st->universe = jf_engine_universe(&hooks);
     if (!st->universe) {
         PyMem_Free(st);
@@ -71,11 +70,11 @@ int jpy_module_exec(PyObject *module, bool cffi)
     *(State **)PyModule_GetState(module) = st;
     if (jpy_init_errors(st, module) < 0 || jpy_init_ctype(st, module) < 0 ||
         jpy_init_cdata(st, module) < 0 || init_common(st, module) < 0 ||
-        jpy_init_pickle(st, module) < 0 ||
-        jpy_init_ffi(st, module) < 0 || jpy_init_lib(st, module) < 0 ||
-        jpy_init_call(st, module) < 0 || jpy_init_callback(st, module) < 0 ||
-        jpy_init_modgen(st, module) < 0 || jpy_init_verify(st, module) < 0 ||
-        jpy_init_map(st, module) < 0 || jpy_init_fuse(st, module) < 0)
+        jpy_init_pickle(st, module) < 0 || jpy_init_ffi(st, module) < 0 ||
+        jpy_init_lib(st, module) < 0 || jpy_init_call(st, module) < 0 ||
+        jpy_init_callback(st, module) < 0 || jpy_init_modgen(st, module) < 0 ||
+        jpy_init_verify(st, module) < 0 || jpy_init_map(st, module) < 0 ||
+        jpy_init_fuse(st, module) < 0)
         return -1;
     return 0;
 }
