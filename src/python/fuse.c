@@ -384,17 +384,15 @@ static PyObject *fuse(PyObject *module, PyObject *args, PyObject *kwargs)
     f->st = st;
     st->refs++;
     FuseBuild b = {.st = st};
+    PyObject_GC_Track((PyObject *)f);
     if (read_callees(f, &b, callees) == 0 &&
         (f->fn = type_of(&b, (FFIObject *)ffi, types)) &&
         build(f, &b, name, ops, code) == 0) {
-        PyObject_GC_Track((PyObject *)f);
         f->origin = Py_BuildValue("{sOsssOsOsOsOsO}", "ffi", ffi, "name", name,
                                   "params", params, "types", types, "ops", ops,
                                   "callees", callees, "doc", doc);
         if (f->origin)
             builtin = make_builtin((FFIObject *)ffi, f, name, params, doc);
-    } else {
-        PyObject_GC_Track((PyObject *)f); /* as its end expects */
     }
     build_free(&b);
     Py_DECREF((PyObject *)f);
