@@ -51,7 +51,12 @@ class _Lending:
     def done(self, chunk):
         """The chunk is no longer needed."""
 
+    def interrupt(self):
+        """Another thread wants it to end: next() comes to its end."""
+        self.source.over = True
+
     def close(self):
+        """Nobody calls next() any more, or is in it."""
         self.source.close()
 
 
@@ -104,6 +109,9 @@ class _Filling:
     def done(self, chunk):
         pass
 
+    def interrupt(self):
+        self.source.over = True
+
     def close(self):
         self.source.close()
 
@@ -141,7 +149,7 @@ class _Ahead(_Filling):
         self.closed = False
 
     def produce(self):
-        if self.thread is None and not self.closed:
+        if self.thread is None and not self.source.over:
             filling = _Filling(self.source, self.work, self.batch, self.odd_bytes)
             filling.chunk = None
             thread = threading.Thread(target=_read_ahead, name="jiffi.stream",
@@ -154,16 +162,20 @@ class _Ahead(_Filling):
     def done(self, chunk):
         self.free.put(chunk)
 
+    def interrupt(self):
+        self.source.over = True
+        self.free.put(None)
+        self.full.put((None, False, None))  # for one who waits for a chunk
+
     def close(self):
         if self.closed:
             return
-        self.closed = self.source.over = True
+        self.closed = True
+        self.interrupt()
         thread = self.thread
-        self.full.put((None, False, None))  # for one who waits in another thread
         if thread is None:
             self.source.close()
             return
-        self.free.put(None)
         if thread is not threading.current_thread():
             thread.join(_PATIENCE)  # a read that hangs ends the thread when it returns
 
@@ -310,10 +322,12 @@ class Stream:
         self._reader = None
         try:
             self._results.close()
-        except ValueError:  # another thread is at it, and will find the end
-            pass
-        finally:
-            reader.close()
+        except ValueError:
+            if not self._results.gi_running:
+                raise
+            reader.interrupt()  # another thread is at it, and finds the end
+        else:
+            reader.close()  # where nothing had been asked for
 
     def __del__(self):
         if getattr(self, "_reader", None) is not None:

@@ -85,7 +85,6 @@ class Reader(_Source):
         return True
 
     def close(self):
-        self.into = None
         if self.mine is not None:
             self.mine.close()
 
@@ -255,7 +254,7 @@ class Memory(_Source):
         return Lent(items.ffi.from_buffer(items.array, here), n), odd
 
     def more(self):
-        return self.start < self.total
+        return self.start < self.total and not self.over
 
     def close(self):
         self.bytes = None

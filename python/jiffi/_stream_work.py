@@ -23,6 +23,7 @@ class _Shape:
 
     def __init__(self, ffi, function):
         name, call, ctype, letters, pairs = ffi._stream_shape(function)
+        self.ffi = ffi
         self.name = name
         self.call = call
         self.ctype = ctype
@@ -46,17 +47,17 @@ class _Shape:
         for i in range(len(self.params) - 1):
             if self.letters[i] in "rw" and self.letters[i + 1] == "i":
                 to = self.params[i].item
-                if to.kind == "void" or _size(to):
+                if to.kind == "void" or _size(self.ffi, to):
                     return i, i + 1, 0
         return None
 
 
-def _size(ctype):
+def _size(ffi, ctype):
     """Bytes of an item, or 0: there can be none of it."""
     if ctype.kind in ("void", "function"):
         return 0
     try:
-        return jiffi.FFI().sizeof(ctype)
+        return ffi.sizeof(ctype)
     except Exception:  # declared, but not what is in it
         return 0
 
@@ -105,7 +106,7 @@ class _Work:
         self.ffi = ffi
         self.shape = shape
         self.item = item
-        self.size = _size(item)
+        self.size = _size(ffi, item)
         self.writes = writes
         self.copy = copy
         self.stop = stop

@@ -35,6 +35,7 @@ CDEF = """
     void see(double x);
     double was_seen(void);
     double slow(const double *data, size_t n);
+    int meet(const double *data, size_t n, volatile int *both);
     int several(const double *a, size_t n, int (*f)(int));
     double two(double a, double b);
 """

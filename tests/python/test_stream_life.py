@@ -87,40 +87,19 @@ def test_reading_goes_on_while_c_runs():
 
 
 def test_c_runs_without_the_gil():
-    """slow() sleeps in C; the source is read by Python meanwhile."""
-    log = []
-    inside = threading.Event()
-    go = threading.Event()
+    """C waits, in C, for what Python does when it reads the next chunk; and that waits
+    for C to have begun."""
+    meeting = ffi.new("int[2]")
 
-    class Slow(Source):
-        def readinto(self, view):
-            if self.n == 1:
-                go.wait(30)
-                # The consumer is in its C function, or about to enter it: after
-                # the 200 ms that this takes the event is set behind it.
-                log.append(("reading", inside.is_set()))
-            return super().readinto(view)
+    def before(n):
+        if n == 1:
+            deadline = time.monotonic() + 30
+            while not meeting[0] and time.monotonic() < deadline:
+                time.sleep(0.001)
+            meeting[1] = 1
 
-    def results():
-        source = Slow(2, log)
-        data = array.array("d", [300.0] * BATCH)
-        plain = source.readinto
-
-        def readinto(view):
-            got = plain(view)
-            if source.n == 1:
-                view[:80] = data.tobytes()  # milliseconds to sleep
-            return got
-
-        source.readinto = readinto
-        s = ffi.stream(source, lib.slow, batch=BATCH)
-        go.set()
-        yield next(s)
-        inside.set()
-        yield from s
-
-    assert list(results()) == [BATCH, BATCH]
-    assert ("reading", False) in log  # before the first result was there
+    s = ffi.stream(Source(3, before=before), lib.meet, meeting, batch=BATCH)
+    assert list(s) == [1, 1, 1]
 
 
 @pytest.mark.parametrize("buffers", [1, 2, 3, 5])
@@ -384,6 +363,22 @@ def test_close_from_another_thread():
         g.write(bytes(80))  # the read that nobody waits for comes to its end
         for t in running():
             t.join(30)
+
+
+@pytest.mark.parametrize("make", [lambda: array.array("d", [1.0] * 10**6),
+                                  lambda: Source(10**6)])
+@pytest.mark.parametrize("buffers", [1, 2])
+def test_close_while_results_are_taken(make, buffers):
+    s = ffi.stream(make(), lib.total, batch=BATCH, buffers=buffers)
+    got = []
+    t = threading.Thread(target=lambda: got.extend(s))
+    t.start()
+    while not got:
+        time.sleep(0.001)
+    s.close()
+    t.join(30)
+    assert not t.is_alive() and 0 < len(got) <= 10**6
+    assert list(s) == []
 
 
 def test_close_does_not_wait_for_ever():
