@@ -21,6 +21,7 @@ import importlib
 import os
 import sys
 import threading
+import types
 import weakref
 
 from . import _jiffi
@@ -37,6 +38,16 @@ _Handle = type(_jiffi._pickle_library(_plain.dlopen(None))[0])
 
 def _refuse(text, *args):
     raise TypeError(text % args)
+
+
+def _after_fork():
+    """Whoever held the lock is not there any more."""
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 # --- declarations ------------------------------------------------------------------
@@ -61,8 +72,8 @@ def _home_of(ffi):
     if ffi not in _homes:
         home = None
         for name, module in list(sys.modules.items()):
-            names = getattr(module, "__dict__", None)
-            if (names and name not in ("__main__", "__mp_main__")
+            names = vars(module) if isinstance(module, types.ModuleType) else {}
+            if (name not in ("__main__", "__mp_main__")
                     and any(v is ffi for v in list(names.values()))):
                 home = name
                 break
