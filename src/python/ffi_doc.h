@@ -161,8 +161,8 @@
 "Read a source in chunks of batch items and call a C function on each,\n" \
 "while the next is being read. An iterator of results, in order.\n" \
 "\n" \
-"    for total in ffi.stream('data.bin', lib.sum):   # sum(const double *, size_t)\n" \
-"    for roots in ffi.stream('data.bin', lib.sqrt):  # one double[] per chunk\n" \
+"    for total in ffi.stream('data.bin', lib.sum):  # (double *, size_t)\n" \
+"    for roots in ffi.stream('data.bin', lib.sqrt): # double[] each\n" \
 "\n" \
 "source is a path, a file opened in binary mode, a file descriptor, an\n" \
 "object with readinto(), recv_into() or read(), a buffer (mmap, arrays;\n" \
@@ -178,7 +178,8 @@
 "carry=x, for how='chunk': the first argument is x, from the second chunk\n" \
 "on the result before. With stop=True a result that is not 0 (or NULL)\n" \
 "raises jiffi.MapError, its index counted from the source's begin.\n" \
-"progress is True (tqdm, or a line on stderr) or called with (done, total)\n" \
+"progress is True (tqdm, or a line on stderr) or is called with\n" \
+"(done, total)\n" \
 "items after each chunk; total is None where nobody knows.\n" \
 "\n" \
 "At most buffers chunks are in memory; a thread reads ahead, with\n" \
@@ -604,7 +605,7 @@
 "        x = b.input('double', 2.0)\n" \
 "        y = b(lib.sqrt, x)\n" \
 "        z = b(lib.pow, y, 3)\n" \
-"    z.value                      # the calls were made at the end of `with`\n" \
+"    z.value              # the calls were made at the end of `with`\n" \
 "    x.value = 4.0\n" \
 "    b.run()                      # ... and are made again\n" \
 "\n" \
