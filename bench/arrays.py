@@ -23,6 +23,7 @@ from peers import build  # noqa: E402
 
 SIZES = (1000, 1000000)
 FUNCTIONS = [(n, i, c) for n, i, c in build.ELEMENTWISE] + [("hypot", "double", 2)]
+LIMITED = ("c", "map", "ufunc", "numba")  # whose figures limits are about
 WRITES = ("c", "map", "ufunc", "numba", "cython", "numpy")  # into the array `o`
 CURVE = [m * 10 ** e for e in range(7) for m in (1, 3)] + [10 ** 7]
 CURVE_PEERS = ("c", "map", "ufunc", "numba", "ext")
@@ -64,8 +65,8 @@ class Bench:
                     type(e).__name__, e)
         return found
 
-    def race(self, field, where):
-        figures = timing.race(field, self.repeats)
+    def race(self, field, where, often=()):
+        figures = timing.race(field, self.repeats, often)
         say("%-28s %s" % (where, "  ".join("%s %.2f" % (n, v["min"]) for n, v in sorted(
             figures.items(), key=lambda kv: kv[1]["min"]))))
         return figures
@@ -81,7 +82,7 @@ class Bench:
                     array_peers.same(self.tools, batch, [
                         (c.name, c.loop) for c in field if c.name in WRITES
                         and (name, c.name) != ("hypot", "numpy")])  # rounds otherwise
-                    out[where] = self.race(field, where)
+                    out[where] = self.race(field, where, LIMITED if n == SIZES[-1] else ())
         return out
 
     def curve(self):

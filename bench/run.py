@@ -75,7 +75,9 @@ def child(words, env=None):
     done = subprocess.run([sys.executable, *words], env=full, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     if done.returncode:
-        return None, (done.stderr.strip().splitlines() or ["exit %d" % done.returncode])[-1]
+        last = (done.stderr.strip().splitlines() or [""])[-1].strip()
+        signal = "" if done.returncode > 0 else "signal %d, after: " % -done.returncode
+        return None, signal + (last or "exit %d" % done.returncode)
     return json.loads(done.stdout.strip().splitlines()[-1]), None
 
 
