@@ -134,7 +134,7 @@ class Exchange(ctypes.Structure):
                 ("borrow", ctypes.c_void_p), ("stream", ctypes.c_void_p)]
 
 
-_api = ctypes.pythonapi
+_api = ctypes.PyDLL(None)
 _api.PyCapsule_New.restype = ctypes.py_object
 _api.PyCapsule_New.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
 _api.PyCapsule_GetName.restype = ctypes.c_char_p

@@ -33,7 +33,7 @@ ffi.cdef("""
 """)
 libm, libc = ffi.dlopen("m"), ffi.dlopen(None)
 
-api = ctypes.pythonapi
+api = ctypes.PyDLL(None)
 api.PyCapsule_GetName.argtypes = [ctypes.py_object]
 api.PyCapsule_GetName.restype = ctypes.c_char_p
 api.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]

@@ -490,7 +490,7 @@ class Versioned(ctypes.Structure):
                 ("deleter", ctypes.c_void_p), ("flags", ctypes.c_uint64), ("tensor", Tensor)]
 
 
-api = ctypes.pythonapi
+api = ctypes.PyDLL(None)
 api.PyCapsule_GetName.restype = ctypes.c_char_p
 api.PyCapsule_GetName.argtypes = [ctypes.py_object]
 api.PyCapsule_GetPointer.restype = ctypes.c_void_p
