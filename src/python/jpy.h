@@ -436,12 +436,12 @@ void jpy_temp_drop(State *st); /* free one block of st->free_temps */
  * 0: nothing that it could tell. */
 uint64_t jpy_pointer_wants(const State *st, const jf_Type *pointer);
 uint64_t jpy_item_wants(const CTypeObject *ct, unsigned quals);
+/* The qualifiers that those of pointer type are given: of what it points to. */
+unsigned jpy_item_quals(const jf_Type *pointer);
 /* jpy_numpy_data() for machine code. */
 char *jpy_ndarray_items(const PyObject *array, uint64_t wants);
 
 /* --- err.c --------------------------------------------------------------------------- */
-/* The qualifiers that those of pointer type are given: of what it points to. */
-unsigned jpy_item_quals(const jf_Type *pointer);
 
 /* Raise `exc` with the diagnostic's text; clears `d`. Returns NULL always. */
 PyObject *jpy_raise(PyObject *exc, jf_Diag *d);
