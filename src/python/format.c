@@ -4,10 +4,13 @@
  * size. A record is `^T{...}`: native sizes, nothing aligned by the reader, every
  * gap written out, so that offsets come out as C has them wherever the text is read.
  *
- *   char 'c'   wchar_t 'w' (4 bytes) or 'u' (2)   _Bool '?'   _Float16 'e'
- *   long double 'g'   complex 'Zf' 'Zd' 'Zg'   function pointer 'X{}'
- *   pointer '&' before a number or another pointer, else 'P'
+ *   char 'c'   char32_t, wchar_t 'w'   _Bool '?'   _Float16 'e'
+ *   long double 'g'   complex 'Zf' 'Zd' 'Zg'
  *   member that is an array '(2,3)d'; of characters '16s', '16w'
+ *
+ * Two things are called what they are in memory, for NumPy reads no struct at all
+ * with PEP 3118's own words in it: pointers ('&d', 'X{}') are unsigned integers of
+ * their size, char16_t ('u') is a 16-bit one.
  *
  * What the language of formats has no word for is as many bytes as it has, 'x' with
  * a name, which NumPy reads as a void of that size (and writes so itself): unions,
@@ -74,14 +77,16 @@ static const char *letter_of(uint8_t code)
         return "i";
     case V_U32:
         return "I";
+    case V_CHAR16:
+        return "H";
     case V_I64: /* NumPy's own int64 is `long` where that has 8 bytes */
         return sizeof(long) == 8 ? "l" : "q";
     case V_U64:
         return sizeof(long) == 8 ? "L" : "Q";
+    case V_POINTER:
+        return letter_of(sizeof(void *) == 8 ? V_U64 : V_U32);
     case V_CHAR:
         return "c";
-    case V_CHAR16:
-        return "u";
     case V_CHAR32:
         return "w";
     case V_F16:
@@ -103,26 +108,6 @@ static const char *letter_of(uint8_t code)
     }
 }
 
-/* Of what a pointer leads to: a struct could lead back here without end. */
-static void put_pointer(Text *t, State *st, const jf_Type *pointer)
-{
-    const jf_Type *to = pointer->to->canon;
-    if (to->kind == JF_FUNC) {
-        put(t, "X{}");
-        return;
-    }
-    int stars = 1;
-    while (to->kind == JF_PTR && to->to->canon->kind != JF_FUNC) {
-        to = to->to->canon;
-        stars++;
-    }
-    const char *letter =
-        to->kind == JF_PTR ? "X{}" : letter_of(jpy_code_of(st, to));
-    for (int i = letter ? 0 : 1; i < stars; i++)
-        put(t, "&");
-    put(t, letter ? letter : "P");
-}
-
 static void put_record(Text *t, State *st, const jf_Type *rec, bool native);
 
 /* `name`: of the member, NULL at the outermost. */
@@ -132,8 +117,6 @@ static void put_value(Text *t, State *st, const jf_Type *type, const char *name)
     const char *letter = letter_of(code);
     if (letter)
         put(t, letter);
-    else if (code == V_POINTER)
-        put_pointer(t, st, type);
     else if (type->kind == JF_STRUCT)
         put_record(t, st, type, name == NULL);
     else
@@ -145,7 +128,8 @@ static void put_value(Text *t, State *st, const jf_Type *type, const char *name)
 /* Text is one value: what stands in it is bytes, not a row of characters. */
 static bool is_text(State *st, const jf_Type *item)
 {
-    return V_IS_CHAR(jpy_code_of(st, item));
+    uint8_t code = jpy_code_of(st, item);
+    return code == V_CHAR || code == V_CHAR32;
 }
 
 static void put_array(Text *t, State *st, const jf_Type *type, const char *name)
@@ -265,7 +249,7 @@ char jpy_format_letter(const char *format, bool *complex)
 bool jpy_format_fits(CTypeObject *ct, const char *format, Py_ssize_t itemsize)
 {
     static const char *const kinds[] = {"bhilqn", "BHILQNcP", "efdg",
-                                        "?",      "cbB",      "uw"};
+                                        "?",      "cbB",      "uwH"};
     if (ct->size != itemsize)
         return false;
     bool complex;
