@@ -11,10 +11,8 @@ memory that has the inputs and gets the results.
         z = b(lib.pow, y, 3) + 1              16: z
 """
 
-import contextlib
-import threading
+import functools
 import weakref
-from threading import get_ident
 
 from . import _jiffi
 from ._fuse import Tracer, _points_to_local
@@ -112,9 +110,7 @@ class Batch:
         self._slots = weakref.WeakKeyDictionary()  # node or record's place -> _Slot
         self._inputs = {}  # name -> _Slot
         self._size = 0
-        self._runs = 0
-        self._lock = threading.Lock()
-        self._owner = None  # the thread that has it
+        self._turns = _jiffi._Turns(_BUSY)
         self._tracer = _Tracer(ffi, self)
         self._block = self._tracer.add("param", (), 0, ffi.typeof("void *"))
 
@@ -175,31 +171,9 @@ class Batch:
 
         The first run makes the machine code; nothing can be recorded after it.
         """
-        me = get_ident()
-        if self._owner == me:
-            raise RuntimeError(_BUSY)
-        self._lock.acquire()
-        self._owner = me
-        try:
-            if inputs or self._fused is None:
-                self._prepare(inputs)
-            self._fused(self._block_at)
-            self._runs += 1
-        finally:
-            self._owner = None
-            self._lock.release()
-
-    @contextlib.contextmanager
-    def _turn(self):
-        """As run() has it, for what is not in a hurry."""
-        if self._owner == get_ident():
-            raise RuntimeError(_BUSY)
-        with self._lock:
-            self._owner = get_ident()
-            try:
-                yield
-            finally:
-                self._owner = None
+        with self._turns:
+            self._prepare(inputs)
+            self._turns.run()
 
     def _prepare(self, inputs):
         """Everything but the calls."""
@@ -246,11 +220,15 @@ class Batch:
         self._fused = _jiffi._fuse(ffi, "batch", ("block",),
                                    (ffi.typeof("void"), ffi.typeof("void *")),
                                    tuple(out.ops), tuple(tracer.callees), None)
+        self._turns.ready(self._fused, self._block_at)
+        # From now on `run` needs no Python; what has inputs comes back to this class.
+        self._turns.otherwise = functools.partial(_run, weakref.ref(self))
+        self.run = self._turns
 
     # --- values
 
     def _get(self, handle):
-        with self._turn():
+        with self._turns:
             slot = self._slots.get(_key(handle))
             if slot is not None and slot.is_input and slot.pin is not None:
                 if kind(slot.ctype)[1] in ("pointer", "record"):
@@ -258,7 +236,7 @@ class Batch:
                 return self._read(slot.ctype, self._ffi.from_buffer(slot.pin.bytes))
             if slot is not None and slot.is_input:
                 raise RuntimeError("input '%s' of the batch has no value" % slot.name)
-            if not self._runs:
+            if not self._turns.runs:
                 raise RuntimeError("%s is not there yet: the batch has not been run" % (
                     _describe(self._tracer, handle._node)))
             if slot is None:
@@ -277,12 +255,21 @@ class Batch:
         slot = self._slots.get(_key(handle))
         if slot is None or not slot.is_input:
             raise AttributeError("only inputs of a batch can be set")
-        with self._turn():
+        with self._turns:
             self._give(slot, value)
 
     def __repr__(self):
         return "<jiffi batch: %d inputs, %d calls, run %d times>" % (
-            len(self._inputs), sum(n.op == "call" for n in self._tracer.nodes), self._runs)
+            len(self._inputs), sum(n.op == "call" for n in self._tracer.nodes),
+            self._turns.runs)
+
+
+def _run(batch, **inputs):
+    """run(name=value) of a batch, given weakly, that has been run before."""
+    batch = batch()
+    if batch is None:
+        raise RuntimeError("the batch is gone")
+    Batch.run(batch, **inputs)
 
 
 def _key(handle):

@@ -574,6 +574,7 @@ int jpy_init_map(State *st, PyObject *module);
 /* --- fuse.c, fuse_trace.c ------------------------------------------------------------------ */
 
 int jpy_init_fuse(State *st, PyObject *module);
+int jpy_init_batch_run(State *st, PyObject *module);
 /* This thread traces a Python function: what is called and made is only recorded. */
 bool jpy_traces(const State *st);
 /* ffi.new() while it does. */

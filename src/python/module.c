@@ -74,7 +74,7 @@ int jpy_module_exec(PyObject *module, bool cffi)
         jpy_init_lib(st, module) < 0 || jpy_init_call(st, module) < 0 ||
         jpy_init_callback(st, module) < 0 || jpy_init_modgen(st, module) < 0 ||
         jpy_init_verify(st, module) < 0 || jpy_init_map(st, module) < 0 ||
-        jpy_init_fuse(st, module) < 0)
+        jpy_init_fuse(st, module) < 0 || jpy_init_batch_run(st, module) < 0)
         return -1;
     return 0;
 }

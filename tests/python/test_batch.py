@@ -288,3 +288,24 @@ def test_many_calls():
     b.run()
     assert [v.value for v in values] == [2.0 ** (40 - i) for i in range(301)]
     assert repr(b) == "<jiffi batch: 1 inputs, 300 calls, run 1 times>"
+
+
+def test_run_without_the_batch():
+    b = ffi.batch()
+    x = b.input("double", 4.0, name="x")
+    half = b(lib.half, x)
+    b.run()
+    run = b.run
+    run(x=9.0)
+    assert half.value == 4.5
+    del b, x, half
+    gc.collect()
+    assert run() is None
+    with pytest.raises(RuntimeError, match="the batch is gone"):
+        run(x=1.0)
+    with pytest.raises(RuntimeError, match="turn"):
+        run.run()
+    with pytest.raises(RuntimeError, match="turn"):
+        run.__exit__(None, None, None)
+    with pytest.raises(RuntimeError, match="nothing to run"):
+        type(run)("busy")()
