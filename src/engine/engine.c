@@ -147,8 +147,8 @@ jf_Status jf_compile(const jf_Recipe *r, const jf_Plan *plan, const char *name,
         return jf_diag_set(d, JF_UNSUPPORTED, "a plan of another convention");
     jf_Status st = e->thunk(r, plan, &bytes, &saved, d);
     if (st == JF_OK)
-        st = jf_exec_add(bytes.p, bytes.n, r->aligned ? 64 : 16, saved, name, &block,
-                         d);
+        st = jf_exec_add(bytes.p, bytes.n, r->aligned ? 64 : 16, saved, name,
+                         &block, d);
     jf_buf_free(&bytes);
     if (st == JF_OK)
         *code = (jf_Code *)block;

@@ -27,10 +27,9 @@ PyObject *jpy_ffi_new(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
     CTypeObject *ct = jpy_ffi_type(ffi, a[0], 0);
     if (!ct)
         return NULL;
-    PyObject *result =
-        JF_UNLIKELY(ffi->st->traces > 0) && jpy_traces(ffi->st)
-            ? jpy_trace_new(ct, a[1])
-            : jpy_new(ct, a[1]);
+    PyObject *result = JF_UNLIKELY(ffi->st->traces > 0) && jpy_traces(ffi->st)
+                           ? jpy_trace_new(ct, a[1])
+                           : jpy_new(ct, a[1]);
     Py_DECREF(ct);
     return result;
 }
