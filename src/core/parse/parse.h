@@ -22,7 +22,7 @@ typedef enum jf_SymKind {
 } jf_SymKind;
 
 /* Who holds the host's lock during a call. JF_GIL_DEFAULT: what the FFI says.
- * JF_GIL_AUTO is reserved: decided by proof, treated as RELEASE until then. */
+ * JF_GIL_AUTO: held where src/proof shows that nobody waits, else released. */
 typedef enum jf_Gil {
     JF_GIL_DEFAULT, JF_GIL_RELEASE, JF_GIL_HOLD, JF_GIL_AUTO
 } jf_Gil;
@@ -39,7 +39,7 @@ enum {
     JF_S_DOTS_TYPE = 128,   /* typedef ... t; */
     JF_S_DOTS_FLOAT = 256,  /* typedef float... t; */
     JF_S_DOTS_POINTER = 512, /* typedef ... *t; */
-    JF_S_MAY_THROW = 1024,  /* reserved for C++ */
+    JF_S_MAY_THROW = 1024,  /* C++ exceptions are caught at its calls */
     JF_S_EXTERN = 2048,     /* declared extern */
     JF_S_INCLUDED = 4096,   /* came by jf_scope_include */
     JF_S_DISAGREES = 8192,  /* CONSTANT: the oracle has another value (`real`)
@@ -85,6 +85,8 @@ typedef struct jf_CdefOptions {
     uint16_t pack;      /* #pragma pack for the whole text; 0 natural */
     bool packed;        /* every struct gets attribute packed */
     uint8_t gil;        /* jf_Gil for every function without its own */
+    bool may_throw;     /* every function gets JF_S_MAY_THROW, but those that say
+                           that they do not (noexcept, attribute nothrow) */
     bool terminated;    /* text[n] is a NUL: it need not be copied */
     const jf_Oracle *oracle; /* NULL: nothing is known beyond the text */
 } jf_CdefOptions;
