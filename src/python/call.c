@@ -44,19 +44,23 @@ static PyCFunction slots_entry(const jf_Type *fn)
                                          : as_method(jpy_slots_fast);
 }
 
-HostCode *jpy_host_code(State *st, jf_Type *fn, uint8_t gil)
+/* Is everything that this policy asks for said by instructions? */
+static bool is_thunk(const jf_Type *fn, uint8_t policy)
+{
+    return !(fn->flags & JF_T_VARIADIC) &&
+           !(policy & (POLICY_OBSERVED | POLICY_CHECKED)) && jf_can_compile();
+}
+
+HostCode *jpy_host_code(State *st, jf_Type *fn, uint8_t policy)
 {
     JF_ASSERT(fn->kind == JF_FUNC);
-    if (gil != JF_GIL_HOLD)
-        gil = JF_GIL_RELEASE;
     for (HostCode *c = fn->u.func->host_code; c; c = c->next)
-        if (c->gil == gil)
+        if (c->policy == policy)
             return c;
     jf_Code *code = NULL;
     if (jpy_byvalue_check(st, fn) < 0)
         return NULL;
-    if (!(fn->flags & JF_T_VARIADIC) && jf_can_compile() &&
-        jpy_thunk(st, fn, gil, &code) < 0)
+    if (is_thunk(fn, policy) && jpy_thunk(st, fn, policy, &code) < 0)
         return NULL;
     HostCode *c = jf_calloc(sizeof *c);
     if (!c) {
@@ -64,7 +68,7 @@ HostCode *jpy_host_code(State *st, jf_Type *fn, uint8_t gil)
         PyErr_NoMemory();
         return NULL;
     }
-    c->gil = gil;
+    c->policy = policy;
     c->code = code;
     c->entry = code ? (PyCFunction)(uintptr_t)jf_code_entry(code) : slots_entry(fn);
     c->next = fn->u.func->host_code;
@@ -95,7 +99,7 @@ static PyCFunction first_call(PyObject *self)
     FunctionInfo *f = jpy_function_info((CDataObject *)self);
     JF_ASSERT(f);
     if (!f->code) {
-        f->code = jpy_host_code(f->st, f->fn, f->gil);
+        f->code = jpy_host_code(f->st, f->fn, jpy_policy(f));
         if (!f->code)
             return NULL;
         if (!f->ready)
@@ -162,6 +166,7 @@ static FunctionInfo *info_new(FFIObject *ffi, PyObject *handle,
     st->refs++;
     f->fn = jf_type_ref(sym->type);
     f->gil = sym->gil != JF_GIL_DEFAULT ? sym->gil : ffi->gil;
+    f->throws = (sym->flags & JF_S_MAY_THROW) != 0;
     const char *doc;
     f->text = jpy_signature(
         st, sym, handle ? jpy_handle_name((Handle *)handle) : NULL, &doc);
@@ -252,7 +257,7 @@ static HostCode *pointer_code(CDataObject *fn)
 {
     FunctionInfo *f = jpy_function_info(fn);
     if (!f) /* no declaration, no policy but the default */
-        return jpy_host_code(fn->ctype->st, fn->ctype->type->to, JF_GIL_RELEASE);
+        return jpy_host_code(fn->ctype->st, fn->ctype->type->to, 0);
     return first_call((PyObject *)fn) ? f->code : NULL;
 }
 

@@ -21,9 +21,21 @@
 
 /* --- code of one signature --------------------------------------------------- */
 
+/* How a call is made: policy.c decides it once per function, from what was declared
+ * and what its machine code proves. 0: the GIL is let go. */
+enum {
+    POLICY_HOLD = 1,     /* the GIL is kept */
+    POLICY_PROVED = 2,   /* with HOLD: it was proved that the function waits for nobody
+                            and calls nobody back */
+    POLICY_NO_ERRNO = 4, /* with PROVED: it touches no thread-local storage */
+    POLICY_THROWS = 8,   /* C++ exceptions are caught at the call */
+    POLICY_OBSERVED = 16,/* through memory, counted and timed: jiffi advise */
+    POLICY_CHECKED = 32  /* through memory; arguments and results have provenance */
+};
+
 typedef struct HostCode {
     struct HostCode *next; /* other policies of the same signature; owned */
-    uint8_t gil;           /* key: RELEASE, HOLD (AUTO is kept as RELEASE) */
+    uint8_t policy;        /* key: POLICY_* */
     jf_Code *code;         /* owned; NULL: no machine code */
     jf_Call *call;         /* owned; the slots path, made at first need */
     struct Variant *variants; /* owned; calls through `...` made so far */
@@ -64,7 +76,10 @@ typedef struct FunctionInfo {
     struct FunctionInfo *prev, *next; /* in handle's list */
     char *text;          /* owned: name, NUL, doc */
     Sized *sized;        /* owned; NULL: every parameter has its argument */
-    uint8_t gil;         /* jf_Gil */
+    uint8_t gil;         /* jf_Gil: what was declared */
+    uint8_t throws;      /* JF_S_MAY_THROW was declared */
+    uint8_t decided;     /* `policy` is */
+    uint8_t policy;      /* POLICY_*: ask jpy_policy() */
     uint8_t ready;       /* ml_meth is a compiled wrapper and stays */
     struct FunctionInfo *all_prev, *all_next; /* in st->functions */
     PyCFunction plain;   /* what ml_meth is when nothing is traced; NULL: nothing is */
@@ -127,9 +142,16 @@ size_t jpy_signature_param(const char *doc, uint32_t i, const char **name);
 /* Another builtin of this function of a library. */
 PyObject *jpy_function_builtin(CDataObject *fn);
 /* The code for calling `fn`, made at first need; NULL with an exception. */
-HostCode *jpy_host_code(State *st, jf_Type *fn, uint8_t gil);
+HostCode *jpy_host_code(State *st, jf_Type *fn, uint8_t policy);
 /* How a builtin of this type is called: METH_O or METH_FASTCALL. */
 int jpy_arity_flags(const jf_Type *fn);
+
+/* --- policy.c ------------------------------------------------------------------------ */
+
+/* POLICY_* of a function of a library, decided at the first call. */
+uint8_t jpy_policy(FunctionInfo *f);
+/* The same for any function pointer: what is no library's function lets go. */
+uint8_t jpy_policy_of(CDataObject *fn);
 
 /* --- gil.c --------------------------------------------------------------------------- */
 
@@ -204,8 +226,9 @@ PyObject *jpy_arity_error(CDataObject *fn, Py_ssize_t given);
 /* RuntimeError, or ValueError when the library was closed. Returns NULL. */
 PyObject *jpy_null_error(CDataObject *fn);
 
-/* The call proper: `block` holds the slots; the result goes to `ret`. */
-void jpy_call_block(const jf_Call *call, CDataObject *fn, uint8_t gil, void *block,
+/* The call proper: `block` holds the slots; the result goes to `ret`. 0, or -1 with
+ * the exception that came up in it. */
+int jpy_call_block(const jf_Call *call, CDataObject *fn, uint8_t policy, void *block,
                     void *ret);
 /* Everything through memory: what builtins do where there is no machine code. */
 PyObject *jpy_slots_one(PyObject *self, PyObject *arg);
@@ -238,7 +261,7 @@ int jpy_sized_thunk(CDataObject *fn, jf_Code **code);
 
 /* Machine code for `fn`. 0: *code is it, or NULL where only the slots path can do
  * this signature; -1 with an exception. */
-int jpy_thunk(State *st, jf_Type *fn, uint8_t gil, jf_Code **code);
+int jpy_thunk(State *st, jf_Type *fn, uint8_t policy, jf_Code **code);
 /* Small ints (-5 to 256) are kept by Python, one behind the other since 3.11. True if
  * so: the address of the int 0, and the distance from one to the next as a shift. */
 bool jpy_small_ints(uintptr_t *zero, unsigned *shift);

@@ -11,6 +11,7 @@
  * their jf_Type, which the signature keeps.
  */
 #include "python/call_recipe.h"
+#include "python/pending.h"
 
 enum {
     MAX_FRAME = 1 << 15, /* bytes; above, the slots path does it */
@@ -215,6 +216,20 @@ static void take(Maker *m)
               m->fast_gil ? HELPER(PyEval_RestoreThread) : HELPER(jpy_gil_take));
 }
 
+/* A call that keeps the GIL says so: pending.h. T1 is free here. */
+static void held(Maker *m, bool begins)
+{
+    jf_Recipe *r = &m->r;
+    if (m->release || !m->may_fail)
+        return;
+    jf_const(r, JF_T1, jpy_address(&jpy_held));
+    if (begins)
+        jf_store(r, JF_T1, offsetof(Held, fn), JF_R0, 8);
+    else
+        jf_recipe_put(r, JF_INS(.op = JF_OP_STORE, .a = JF_T1, .b = JF_NOREG,
+                                .off = offsetof(Held, fn), .w = 8));
+}
+
 /* `lone`: in the copy for temporaries, where the target lies in the frame. */
 static void foreign(Maker *m, bool lone)
 {
@@ -227,6 +242,7 @@ static void foreign(Maker *m, bool lone)
         copy_word(m, m->errno_at, m->saved_at);
     else
         jf_helper(r, JF_NOREG, HELPER(jf_os_errno_restore));
+    held(m, true);
     if (lone)
         jf_load(r, JF_T0, JF_FRAME, m->target, 8, false);
     else if (m->release || !m->fast_errno)
@@ -237,11 +253,59 @@ static void foreign(Maker *m, bool lone)
     jf_recipe_put(r, JF_INS(.op = JF_OP_FOREIGN, .b = JF_T0));
 }
 
+/* As a word. */
+static uint64_t call_failed(void)
+{
+    return jpy_call_failed();
+}
+
 static void free_temps(Maker *m)
 {
     jf_load(&m->r, JF_T0, JF_FRAME, m->temps, 8, false);
     jf_arg(&m->r, 0, JF_T0, 0);
     jf_helper(&m->r, JF_NOREG, HELPER(jpy_temps_free));
+}
+
+/* To `failed` if a callback has left an exception; T1 is free. */
+static void branch_if_failed(Maker *m, uint32_t failed)
+{
+    jf_Recipe *r = &m->r;
+    if (!m->release) {
+        held(m, false);
+        jf_branchm(r, JF_T1, offsetof(Held, trouble), JF_NE, JF_NOREG, 0, failed);
+    } else if (m->fast_pending) {
+        jf_branchm(r, JF_THREAD, m->pending_at, JF_NE, JF_NOREG, 0, failed);
+    } else {
+        jf_helper(r, JF_T0, HELPER(call_failed));
+        jf_branch(r, JF_T0, JF_NE, JF_NOREG, 0, failed);
+    }
+}
+
+/* The call raises then. The copy for temporaries is cold as a whole. */
+static void look_for_failure(Maker *m, bool lone)
+{
+    jf_Recipe *r = &m->r;
+    uint32_t failed = jf_recipe_label(r), fine = jf_recipe_label(r);
+    if (!m->may_fail)
+        return;
+    branch_if_failed(m, failed);
+    if (lone)
+        jf_jump(r, fine);
+    else
+        jf_op(r, JF_OP_COLD);
+    jf_label(r, failed);
+    if (!m->release || m->fast_pending)
+        jf_helper(r, JF_NOREG, HELPER(jpy_call_failed));
+    if (lone)
+        free_temps(m);
+    if (m->lone) /* no others here */
+        jf_return(r, JF_NOREG, 0);
+    else
+        jf_jump(r, m->fail);
+    if (lone)
+        jf_label(r, fine);
+    else
+        jf_op(r, JF_OP_HOT);
 }
 
 /* Between the call and the result's boxing: errno, the GIL, temporaries. */
@@ -254,6 +318,7 @@ static void after(Maker *m, bool lone)
         jf_helper(r, JF_NOREG, HELPER(jf_os_errno_save));
     if (m->release)
         take(m);
+    look_for_failure(m, lone);
     if (lone)
         free_temps(m);
     if (m->lone || !m->has_temps)
@@ -410,10 +475,13 @@ static jf_Status compile(Maker *m, jf_Code **code, jf_Diag *d)
 }
 
 /* The rest is filled in here. 0, or -1 with an exception. */
-static int thunk(Maker *m, uint8_t gil, jf_Code **code)
+static int thunk(Maker *m, uint8_t policy, jf_Code **code)
 {
     *code = NULL;
-    m->release = gil != JF_GIL_HOLD;
+    m->policy = policy;
+    m->release = !(policy & POLICY_HOLD);
+    m->may_fail = !(policy & POLICY_PROVED);
+    m->fast_pending = jpy_pending_slot(&m->pending_at);
     jf_Diag d = JF_DIAG_INIT;
     jf_Status s = jf_plan_of(m->st->universe, m->fn, &m->plan, &d);
     if (s == JF_OK && lay_frame(m)) {
@@ -431,11 +499,11 @@ static int thunk(Maker *m, uint8_t gil, jf_Code **code)
     return -1;
 }
 
-int jpy_thunk(State *st, jf_Type *fn, uint8_t gil, jf_Code **code)
+int jpy_thunk(State *st, jf_Type *fn, uint8_t policy, jf_Code **code)
 {
     Maker m = {
         .r = JF_RECIPE_INIT, .st = st, .fn = fn, .flags = jpy_arity_flags(fn)};
-    return thunk(&m, gil, code);
+    return thunk(&m, policy, code);
 }
 
 int jpy_sized_thunk(CDataObject *fn, jf_Code **code)
@@ -451,7 +519,7 @@ int jpy_sized_thunk(CDataObject *fn, jf_Code **code)
         PyErr_NoMemory();
         return -1;
     }
-    int bad = thunk(&m, f->gil, code);
+    int bad = thunk(&m, jpy_policy(f), code);
     PyMem_Free(m.lengths);
     return bad;
 }

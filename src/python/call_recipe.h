@@ -17,7 +17,11 @@ typedef struct Maker {
     const Sized *sized;         /* ffi.sized(): borrowed; NULL: a usual call */
     int32_t *lengths;           /* by parameter: the frame cell of a length that an
                                    array gave; 0: none yet; with `sized` */
+    uint8_t policy;             /* POLICY_* */
     bool release;               /* let go of the GIL around the call */
+    bool may_fail;              /* a callback may have left an exception */
+    bool fast_pending;          /* which is within reach of machine code */
+    int32_t pending_at;         /* from THREAD, if fast_pending */
     bool fast_errno;            /* errno is within reach of machine code */
     int32_t errno_at, saved_at; /* from THREAD, if fast_errno */
     bool fast_gil;              /* so is where the thread state is put aside */

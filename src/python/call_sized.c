@@ -176,8 +176,9 @@ static PyObject *slots_fast(PyObject *self, PyObject *const *args, Py_ssize_t n)
         if (!fn->data) {
             jpy_null_error(fn);
         } else {
-            jpy_call_block(c->call, fn, c->gil, block, is_void ? NULL : block + at);
-            result = jpy_result(fn, block + at);
+            if (jpy_call_block(c->call, fn, c->policy, block,
+                               is_void ? NULL : block + at) == 0)
+                result = jpy_result(fn, block + at);
         }
     }
     if (temps)
@@ -468,7 +469,8 @@ static PyObject *make(Making *m)
     jf_Symbol sym = {.name = m->name,
                      .type = m->type,
                      .kind = JF_SYM_FUNCTION,
-                     .gil = old ? old->gil : JF_GIL_RELEASE};
+                     .gil = old ? old->gil : JF_GIL_RELEASE,
+                     .flags = old && old->throws ? JF_S_MAY_THROW : 0};
     PyObject *builtin =
         text ? jpy_function_ready(
                    m->ffi, old ? (PyObject *)old->handle : NULL, &sym, m->fn->data,

@@ -6,6 +6,7 @@
  * an argument is not of the usual kind, so that both behave the same.
  */
 #include "python/call.h"
+#include "python/pending.h"
 
 #include <string.h>
 
@@ -211,25 +212,32 @@ PyObject *jpy_result(CDataObject *fn, char *mem)
 
 /* --- the call ------------------------------------------------------------------------ */
 
-void jpy_call_block(const jf_Call *call, CDataObject *fn, uint8_t gil, void *block,
-                    void *ret)
+int jpy_call_block(const jf_Call *call, CDataObject *fn, uint8_t policy,
+                   void *block, void *ret)
 {
     void *target = fn->data;
-    PyThreadState *thread = gil == JF_GIL_HOLD ? NULL : jpy_gil_let_go();
+    PyThreadState *thread = NULL;
+    if (!(policy & POLICY_HOLD))
+        thread = jpy_gil_let_go();
+    else if (!(policy & POLICY_PROVED))
+        jpy_held.fn = fn;
     jf_os_errno_restore();
     jf_call(call, target, block, ret);
     jf_os_errno_save();
     if (thread)
         jpy_gil_take(thread);
+    else if (!(policy & POLICY_PROVED))
+        jpy_held.fn = NULL;
+    return jpy_call_failed() ? -1 : 0;
 }
 
 HostCode *jpy_slots_code(CDataObject *fn)
 {
     FunctionInfo *f = jpy_function_info(fn);
     State *st = fn->ctype->st;
-    HostCode *c = f && f->code ? f->code
-                               : jpy_host_code(st, jpy_function_type(fn),
-                                               f ? f->gil : JF_GIL_RELEASE);
+    HostCode *c = f && f->code
+                      ? f->code
+                      : jpy_host_code(st, jpy_function_type(fn), jpy_policy_of(fn));
     if (!c || c->call)
         return c;
     jf_Diag d = JF_DIAG_INIT;
@@ -267,8 +275,9 @@ PyObject *jpy_slots_fast(PyObject *self, PyObject *const *args, Py_ssize_t n)
         goto done;
     }
     bool is_void = jpy_function_type(fn)->to->kind == JF_VOID;
-    jpy_call_block(c->call, fn, c->gil, block, is_void ? NULL : block + at);
-    result = jpy_result(fn, block + at);
+    if (jpy_call_block(c->call, fn, c->policy, block,
+                       is_void ? NULL : block + at) == 0)
+        result = jpy_result(fn, block + at);
 done:
     if (temps)
         jpy_temps_free(temps);

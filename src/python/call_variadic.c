@@ -242,7 +242,7 @@ static void extras_free(State *st, Extras *e)
 }
 
 /* Arguments into `block`, the call, the result. */
-static PyObject *call_with(CDataObject *fn, uint8_t gil, const jf_Call *call,
+static PyObject *call_with(CDataObject *fn, uint8_t policy, const jf_Call *call,
                            PyObject *const *args, const Extras *e)
 {
     State *st = fn->ctype->st;
@@ -269,8 +269,9 @@ static PyObject *call_with(CDataObject *fn, uint8_t gil, const jf_Call *call,
         jpy_null_error(fn);
     } else if (bad == 0) {
         bool is_void = jpy_function_type(fn)->to->kind == JF_VOID;
-        jpy_call_block(call, fn, gil, block, is_void ? NULL : block + at);
-        result = jpy_result(fn, block + at);
+        if (jpy_call_block(call, fn, policy, block, is_void ? NULL : block + at) ==
+            0)
+            result = jpy_result(fn, block + at);
     }
     if (temps)
         jpy_temps_free(temps);
@@ -292,9 +293,8 @@ PyObject *jpy_variadic_fast(PyObject *self, PyObject *const *args, Py_ssize_t n)
         return NULL;
     }
     FunctionInfo *f = jpy_function_info(fn);
-    HostCode *c = f && f->code
-                      ? f->code
-                      : jpy_host_code(st, type, f ? f->gil : JF_GIL_RELEASE);
+    HostCode *c =
+        f && f->code ? f->code : jpy_host_code(st, type, jpy_policy_of(fn));
     if (!c)
         return NULL;
     Extras e;
@@ -303,7 +303,7 @@ PyObject *jpy_variadic_fast(PyObject *self, PyObject *const *args, Py_ssize_t n)
         bool kept;
         jf_Call *call = variant(st, c, type, e.types, e.key, e.n, &kept);
         if (call)
-            result = call_with(fn, c->gil, call, args, &e);
+            result = call_with(fn, c->policy, call, args, &e);
         if (call && !kept)
             jf_call_free(call);
     }

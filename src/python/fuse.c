@@ -179,7 +179,7 @@ static int read_callees(Fused *f, FuseBuild *b, PyObject *list)
                         &d) != JF_OK)
             return jpy_raise_status(f->st, &d), -1;
         b->n_callees++;
-        if (!info || info->gil != JF_GIL_HOLD)
+        if (!(jpy_policy_of(fn) & POLICY_HOLD))
             f->gil = JF_GIL_RELEASE;
         handles += watch_callee(NULL, fn);
     }

@@ -99,10 +99,10 @@ int jpy_map_prepare(MapRun *r)
 {
     uint64_t by_address = 0;
     FunctionInfo *f = jpy_function_info(r->fn);
-    uint8_t gil = f ? f->gil : JF_GIL_RELEASE;
-    r->hold = gil == JF_GIL_HOLD;
+    uint8_t policy = jpy_policy_of(r->fn);
+    r->hold = policy & POLICY_HOLD;
     r->code = f && f->code ? f->code
-                           : jpy_host_code(r->st, jpy_function_type(r->fn), gil);
+                           : jpy_host_code(r->st, jpy_function_type(r->fn), policy);
     if (!r->code)
         return -1;
     for (uint32_t i = 0; i < r->n_params; i++)

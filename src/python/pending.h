@@ -22,8 +22,8 @@ extern _Thread_local PyObject *jpy_pending JF_STATIC_TLS;
 /* The call that keeps the GIL and may call back: there is one at most, as there is
  * one GIL. Written by its thunk, read by callbacks. */
 typedef struct Held {
-    void *volatile fn;     /* CDataObject, borrowed: the function that runs; NULL */
-    void *volatile trouble;/* not NULL: jpy_call_failed() has to be asked after it */
+    void *volatile fn;      /* CDataObject, borrowed: the function that runs; NULL */
+    void *volatile trouble; /* not NULL: jpy_call_failed() has something to raise */
 } Held;
 extern Held jpy_held;
 
@@ -32,7 +32,8 @@ extern Held jpy_held;
 bool jpy_pending_slot(int32_t *offset);
 
 /* After a call, with the GIL: true if it has to raise, and then the exception is set:
- * the pending one of this thread, or the trouble of a held call, which are cleared. */
-bool jpy_call_failed(CDataObject *fn);
+ * this thread's pending one, or the trouble of the held call; both are cleared. True
+ * whenever one of the two words is not NULL. */
+bool jpy_call_failed(void);
 
 #endif

@@ -83,12 +83,11 @@ UfuncRecord *jpy_ufunc_record(State *st, CDataObject *fn)
     UfuncRecord *r = (UfuncRecord *)st->ufunc_type->tp_alloc(st->ufunc_type, 0);
     if (!r)
         return NULL;
-    FunctionInfo *f = jpy_function_info(fn);
     r->st = st;
     st->refs++;
     r->fn = (CDataObject *)Py_NewRef((PyObject *)fn);
     r->type = jf_type_ref(jpy_function_type(fn));
-    r->hold = f && f->gil == JF_GIL_HOLD;
+    r->hold = jpy_policy_of(fn) & POLICY_HOLD;
     return r;
 }
 
