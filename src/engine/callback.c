@@ -4,6 +4,9 @@
  * registers and calls a dispatch function here; that one shows the handler its
  * arguments as slots and packs the result. Where the saved registers already
  * look like the slots block, nothing is copied.
+ *
+ * A callback that was retired stays as it is for a good while, because C may hold its
+ * address without anybody's knowing: whoever made it answers, and can say so.
  */
 #include "engine/inner.h"
 
@@ -24,6 +27,8 @@ struct jf_Callback {
     jf_Stub stub;        /* with machine code */
     FfiCallback *ffi;    /* owned; without */
     void *address;
+    jf_Callback *next;           /* retired: the one retired next */
+    bool (*gone)(void *context); /* retired: may it go? */
 };
 
 const jf_Plan *engine_callback_plan(const jf_Callback *cb)
@@ -83,10 +88,11 @@ void engine_dispatch(void *callback, jf_Regs *regs)
 static void dispatch_direct(void *callback, jf_Regs *regs)
 {
     jf_Callback *cb = callback;
+    uint8_t size = cb->result_size, sign = cb->result_sign; /* before it may go */
     regs->ret_gpr[0] = regs->ret_gpr[1] = 0;
     cb->handler(cb->context, cb->plan, regs->gpr, regs->ret_gpr);
-    if (cb->result_sign && cb->result_size < 8) {
-        unsigned shift = 64 - 8u * cb->result_size;
+    if (sign && size < 8) {
+        unsigned shift = 64 - 8u * size;
         regs->ret_gpr[0] =
             (uint64_t)((int64_t)(regs->ret_gpr[0] << shift) >> shift);
     }
@@ -116,6 +122,11 @@ enum { ENTRY_DIRECT, ENTRY_GENERAL, ENTRY_COUNT = ENTRY_GENERAL + 3 };
 static jf_Block *entries[ENTRY_COUNT];
 static jf_OsLock entries_lock;
 static jf_OsOnce entries_once = JF_OS_ONCE;
+
+/* Callbacks that were retired, in that order; under the same lock. */
+enum { RETIRED_MAX = 1024 };
+static jf_Callback *retired_first, *retired_last;
+static size_t n_retired;
 
 static void lock_entries(void)
 {
@@ -229,4 +240,55 @@ void jf_callback_free(jf_Callback *cb)
     engine_ffi_callback_free(cb->ffi);
     jf_free(cb->plan);
     jf_free(cb);
+}
+
+/* --- retiring -------------------------------------------------------------------- */
+
+/* Under the lock. */
+static void retired_push(jf_Callback *cb)
+{
+    cb->next = NULL;
+    if (n_retired++)
+        retired_last->next = cb;
+    else
+        retired_first = cb;
+    retired_last = cb;
+}
+
+static jf_Callback *retired_pop(void)
+{
+    jf_Callback *cb = retired_first;
+    retired_first = cb->next;
+    n_retired--;
+    return cb;
+}
+
+void jf_callback_retire(jf_Callback *cb, bool (*gone)(void *context))
+{
+    if (!cb)
+        return;
+    jf_os_once(&entries_once, start_entries);
+    lock_entries();
+    cb->gone = gone;
+    retired_push(cb);
+    jf_Callback *old[2] = {NULL, NULL}; /* two: to catch up after one was busy */
+    for (int k = 0; k < 2 && n_retired > RETIRED_MAX; k++) {
+        jf_Callback *oldest = retired_pop();
+        if (oldest->gone(oldest->context))
+            old[k] = oldest;
+        else
+            retired_push(oldest);
+    }
+    unlock_entries();
+    jf_callback_free(old[0]);
+    jf_callback_free(old[1]);
+}
+
+size_t jf_callbacks_retired(void)
+{
+    jf_os_once(&entries_once, start_entries);
+    lock_entries();
+    size_t n = n_retired;
+    unlock_entries();
+    return n;
 }

@@ -80,8 +80,16 @@ typedef struct jf_Callback jf_Callback;
 jf_Status jf_callback_new(jf_Universe *u, jf_Type *fn, jf_Handler handler,
                           void *context, jf_Callback **cb, jf_Diag *d);
 void *jf_callback_address(const jf_Callback *cb); /* give this to C */
-/* After this C must not call it; the address may be handed out again. */
+/* After this C must not call it; the address may be handed out again. NULL is fine. */
 void jf_callback_free(jf_Callback *cb);
+/* The same for callers who cannot know whether C is done with it: the handler goes on
+ * answering until 1,024 others have been retired; then gone(context) is asked. True:
+ * the context is given back, the callback goes; false: somebody is about to run the
+ * handler, so it goes on, as one retired last. `gone` runs on whichever thread retires
+ * something, and must neither make nor retire callbacks. NULL is fine. */
+void jf_callback_retire(jf_Callback *cb, bool (*gone)(void *context));
+/* How many are answering so, for tests. */
+size_t jf_callbacks_retired(void);
 
 /* --- programs ---------------------------------------------------------------------- */
 

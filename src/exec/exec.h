@@ -63,6 +63,8 @@ typedef struct jf_Stub {
 } jf_Stub;
 
 jf_Status jf_exec_stub_new(void *context, void *target, jf_Stub *stub, jf_Diag *d);
+/* Calling it traps from now on; the address is somebody else's after 1,024 more have
+ * been freed, not before. */
 void jf_exec_stub_free(jf_Stub *stub);
 
 /* For tests and the curious. */

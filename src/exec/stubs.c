@@ -3,6 +3,10 @@
  * Callback stubs: see exec.h. An area is code pages full of identical stubs,
  * sealed once, followed by as many data pages; stub n takes its two words from
  * the same place in the data half, so making and dropping one writes data only.
+ *
+ * Who frees a stub may be wrong about C being done with it. So stubs come back in
+ * the order they were freed, and only while many others wait: for a good while a
+ * freed address leads to a trap with a telling name, not to somebody else.
  */
 #include "exec/inner.h"
 
@@ -10,9 +14,15 @@
 
 #include <string.h>
 
-enum { AREA_PAGES = 4 };
+enum {
+    AREA_PAGES = 4,
+    STUBS_RESTING = 1024 /* freed stubs that stay unused */
+};
 
-static void **stubs_free; /* words of the free stub last given back; [0] links */
+static void *
+    *stubs_oldest; /* words of the stub freed first; [0] leads to the next */
+static void **stubs_newest; /* ... and of the last */
+static size_t stubs_resting;
 static char
     *stubs_fresh;       /* words of the next stub never used, in the newest area */
 static char *stubs_end; /* end of that area */
@@ -60,9 +70,10 @@ static int area_new(void)
 /* Under the lock. */
 static int stub_take(void ***words)
 {
-    if (stubs_free) {
-        *words = stubs_free;
-        stubs_free = stubs_free[0];
+    if (stubs_resting > STUBS_RESTING) {
+        *words = stubs_oldest;
+        stubs_oldest = stubs_oldest[0];
+        stubs_resting--;
         return 0;
     }
     if (stubs_fresh == stubs_end) {
@@ -105,9 +116,13 @@ void jf_exec_stub_free(jf_Stub *stub)
     if (!stub->words)
         return;
     exec_lock();
-    stub->words[0] = stubs_free;
+    stub->words[0] = NULL;
     stub->words[1] = (void *)(uintptr_t)jf_called_a_freed_callback;
-    stubs_free = stub->words;
+    if (stubs_resting++)
+        stubs_newest[0] = stub->words;
+    else
+        stubs_oldest = stub->words;
+    stubs_newest = stub->words;
     exec_count_stubs(-1, 0);
     exec_unlock();
     stub->words = NULL;

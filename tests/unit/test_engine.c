@@ -673,6 +673,78 @@ static void test_threads(void)
     jf_type_unref(u, fn);
 }
 
+/* --- retiring ----------------------------------------------------------------------------- */
+
+typedef struct Retired {
+    int calls; /* of the handler */
+    int asked; /* may it go */
+    int busy;  /* how often the answer is no */
+    bool gone;
+} Retired;
+
+static void answer_retired(void *context, const jf_Plan *plan, void *slots,
+                           void *ret)
+{
+    (void)plan;
+    (void)slots;
+    (void)ret; /* zeros */
+    ((Retired *)context)->calls++;
+}
+
+static bool retired_gone(void *context)
+{
+    Retired *r = context;
+    r->asked++;
+    r->gone = r->asked > r->busy;
+    return r->gone;
+}
+
+/* Calls of a retired callback come to its handler until 1,024 more are retired. */
+static void test_retired(void)
+{
+    enum { N = 1024 };
+    static Retired all[2][3 * N];
+    jf_Type *member = prim(JF_P_LONG), *members[] = {member, member, member};
+    jf_Type *results[] = {prim(JF_P_INT), record(JF_STRUCT, members, 3)};
+    for (int kind = 0; kind < 2; kind++) {
+        jf_Type *args[] = {prim(JF_P_INT)};
+        jf_Type *fn = jf_type_func(u, results[kind], args, 1, 0);
+        void *first = NULL;
+        Retired *r = all[kind]; /* they go on answering after this */
+        r[0].busy = 1;
+        for (int k = 0; k < 3 * N; k++) {
+            jf_Callback *cb = NULL;
+            CHECK_INT(jf_callback_new(u, fn, answer_retired, &r[k], &cb, NULL),
+                      JF_OK);
+            if (!k)
+                first = jf_callback_address(cb);
+            CHECK(!k || r[0].gone || jf_callback_address(cb) != first);
+            jf_callback_retire(cb, retired_gone);
+            CHECK(jf_callbacks_retired() <= N);
+            if (r[0].gone)
+                continue;
+            long big[3] = {1, 1, 1};
+            if (kind) {
+                typedef struct Big {
+                    long v[3];
+                } Big;
+                Big b = ((Big(*)(int))(uintptr_t)first)(7);
+                memcpy(big, &b, sizeof big);
+            } else {
+                big[0] = ((int (*)(int))(uintptr_t)first)(7);
+                big[1] = big[2] = 0;
+            }
+            CHECK(big[0] == 0 && big[1] == 0 && big[2] == 0);
+        }
+        CHECK_INT(r[0].asked, 2); /* the first time it was busy */
+        CHECK_INT(r[1].asked, 1);
+        CHECK(r[0].calls >= 2 * N && r[1].calls == 0);
+        CHECK(r[N].gone && !r[3 * N - 1].gone);
+        jf_type_unref(u, fn);
+    }
+    jf_callback_retire(NULL, retired_gone);
+}
+
 /* --- sharing ------------------------------------------------------------------------------ */
 
 /* A thousand calls of one type are one piece of code, which goes with the last
@@ -772,6 +844,7 @@ int main(void)
     test_errno();
     test_refusals();
     test_threads();
+    test_retired();
     test_sharing();
     test_memory();
     jf_group_unref(g);

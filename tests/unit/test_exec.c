@@ -240,16 +240,29 @@ static void test_stubs(void)
         CHECK_INT(jf_exec_stub_new(&s[k], (void *)stub_answer, &s[k], NULL), JF_OK);
     for (int k = 0; k < N; k++)
         bad += ((int (*)(int))(uintptr_t)s[k].entry)(k) != k + 1;
-    void *last = s[N - 1].entry;
-    jf_exec_stub_free(&s[N - 1]);
-    CHECK_INT(jf_exec_stub_new(NULL, (void *)stub_answer, &s[N - 1], NULL), JF_OK);
-    CHECK(s[N - 1].entry == last);
     for (int k = 0; k < N; k++)
         jf_exec_stub_free(&s[k]);
     CHECK_INT(bad, 0);
     jf_ExecStats st;
     jf_exec_stats(&st);
     CHECK_INT(st.stubs, 0);
+    size_t mapped = st.mapped_bytes;
+    /* One that was freed comes back when 1,024 have been freed after it: with one in
+     * use at a time, never before. */
+    jf_Stub one;
+    CHECK_INT(jf_exec_stub_new(NULL, (void *)stub_answer, &one, NULL), JF_OK);
+    void *entry = one.entry;
+    jf_exec_stub_free(&one);
+    int later = 0;
+    do {
+        CHECK_INT(jf_exec_stub_new(NULL, (void *)stub_answer, &one, NULL), JF_OK);
+        later += one.entry != entry;
+        bad = one.entry == entry;
+        jf_exec_stub_free(&one);
+    } while (!bad && later < 100000);
+    CHECK(bad && later >= 1024);
+    jf_exec_stats(&st); /* and that takes no more memory */
+    CHECK_INT(st.mapped_bytes, mapped);
 }
 
 /* --- unwinding ----------------------------------------------------------------------------- */
