@@ -9,6 +9,7 @@ this thread: what other processes do in between is not counted.
 
 import gc
 import statistics
+import textwrap
 from itertools import repeat
 from time import perf_counter, thread_time
 
@@ -20,7 +21,7 @@ def compile_loop(statement, env, copies=COPIES, clock=thread_time):
     """A function n -> seconds for n turns of `copies` statements."""
     names = sorted(k for k in env if k.isidentifier())
     arguments = ", ".join("%s=%s" % (k, k) for k in names)
-    body = "\n".join("        " + statement for _ in range(copies)) or "        pass"
+    body = "\n".join([textwrap.indent(statement, " " * 8)] * copies) or "        pass"
     source = ("def loop(_n, _repeat=_repeat, _clock=_clock, %s):\n"
               "    _t = _clock()\n"
               "    for _ in _repeat(None, _n):\n%s\n"

@@ -20,7 +20,9 @@ SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
 INCLUDE = sysconfig.get_path("include")
 LIBRARY = os.path.join(OUT, "libcallee.so")
 C_FLAGS = ["-O2", "-fPIC", "-shared", "-DNDEBUG", "-Wall", "-I", HERE]
+THROWS = os.path.join(OUT, "libthrows.so")
 LINK = ["-L", OUT, "-lcallee", "-Wl,-rpath," + OUT]
+LINK_THROWS = ["-lthrows"]
 
 CDEF = """
     struct point { int x, y; };
@@ -40,6 +42,19 @@ CDEF = """
     int negate(int a);
     int add3(int a, int b, int c);
     double work(double x);
+    int looped(int n);
+    int locked(int a);
+    double straight(double x);
+    double spin(long n);
+    int nap(int us);
+    int status(int a);
+"""
+
+# C++ that throws: the same three for every peer.
+CDEF_THROWS = """
+    int t_add(int a, int b);
+    double t_half(double x);
+    size_t t_length(const char *s);
 """
 
 # What batches call for each item: name, type of all items, parameters.
@@ -80,8 +95,15 @@ def source(name):
 def callee():
     os.makedirs(OUT, exist_ok=True)
     if not fresh(LIBRARY, source("callee.c"), source("callee.h")):
-        run(compiler() + C_FLAGS + [source("callee.c"), "-o", LIBRARY])
+        run(compiler() + C_FLAGS + ["-pthread", source("callee.c"), "-o", LIBRARY])
     return LIBRARY
+
+
+def throws():
+    os.makedirs(OUT, exist_ok=True)
+    if not fresh(THROWS, source("throws.cpp"), source("throws.h")):
+        run(compiler(True) + C_FLAGS + ["-std=c++17", source("throws.cpp"), "-o", THROWS])
+    return THROWS
 
 
 def load(name):
@@ -91,12 +113,12 @@ def load(name):
     return importlib.import_module(name)
 
 
-def extension(name, path, cxx=False, flags=(), also=()):
+def extension(name, path, cxx=False, flags=(), also=(), link=()):
     callee()
     product = os.path.join(OUT, name + SUFFIX)
-    if not fresh(product, path, source("callee.h"), __file__):
+    if not fresh(product, path, source("callee.h"), source("throws.h"), __file__):
         run(compiler(cxx) + C_FLAGS + ["-isystem", INCLUDE, *flags, path, *also,
-                                       "-o", product, *LINK])
+                                       "-o", product, *LINK, *link])
     return load(name)
 
 
@@ -104,16 +126,17 @@ def ext():
     return extension("bench_ext", source("ext.c"))
 
 
-def cython():
+def cython(name="peer_cython", cxx=False, link=()):
     try:
         import Cython  # noqa: F401
     except ImportError:
         raise Missing("Cython is not installed") from None
     callee()
-    c_file = os.path.join(OUT, "peer_cython.c")
-    if not fresh(c_file, source("peer_cython.pyx")):
-        run([sys.executable, "-m", "cython", "-3", source("peer_cython.pyx"), "-o", c_file])
-    return extension("peer_cython", c_file, flags=["-w"])
+    path = os.path.join(OUT, name + (".cpp" if cxx else ".c"))
+    if not fresh(path, source(name + ".pyx")):
+        run([sys.executable, "-m", "cython", "-3", *(["--cplus"] if cxx else []),
+             source(name + ".pyx"), "-o", path])
+    return extension(name, path, cxx, ["-w"], (), link)
 
 
 def loops():
@@ -150,7 +173,7 @@ def cython_loops():
     return extension("peer_cython_loops", c_file, flags=["-w"])
 
 
-def nanobind():
+def nanobind(name="peer_nanobind", also=()):
     try:
         import nanobind as nb
     except ImportError:
@@ -158,17 +181,38 @@ def nanobind():
     base = os.path.dirname(nb.__file__)
     flags = ["-std=c++17", "-fvisibility=hidden", "-fno-strict-aliasing", "-w",
              "-I", nb.include_dir(), "-I", os.path.join(base, "ext", "robin_map", "include")]
-    return extension("peer_nanobind", source("peer_nanobind.cpp"), True, flags,
-                     [os.path.join(base, "src", "nb_combined.cpp")])
+    return extension(name, source(name + ".cpp"), True, flags,
+                     [os.path.join(base, "src", "nb_combined.cpp")], also)
 
 
-def pybind11():
+def pybind11(name="peer_pybind11", also=()):
     try:
         import pybind11 as pb
     except ImportError:
         raise Missing("pybind11 is not installed") from None
-    return extension("peer_pybind11", source("peer_pybind11.cpp"), True,
-                     ["-std=c++17", "-fvisibility=hidden", "-w", "-I", pb.get_include()])
+    return extension(name, source(name + ".cpp"), True, ["-std=c++17",
+                     "-fvisibility=hidden", "-w", "-I", pb.get_include()], (), also)
+
+
+def throws_ext():
+    throws()
+    return extension("throws_ext", source("throws_ext.cpp"), True, ["-std=c++17"], (),
+                     LINK_THROWS)
+
+
+def throws_nanobind():
+    throws()
+    return nanobind("throws_nanobind", LINK_THROWS)
+
+
+def throws_pybind11():
+    throws()
+    return pybind11("throws_pybind11", LINK_THROWS)
+
+
+def throws_cython():
+    throws()
+    return cython("throws_cython", True, LINK_THROWS)
 
 
 def cffi_api():

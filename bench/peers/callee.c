@@ -4,6 +4,10 @@
  */
 #include "callee.h"
 
+#include <errno.h>
+#include <pthread.h>
+#include <time.h>
+
 void nothing(void)
 {
 }
@@ -89,4 +93,57 @@ double work(double x)
         x = x * 0.5 + 1.0;
     }
     return x;
+}
+
+/* The empty statement keeps the compiler from making a formula of it. */
+int looped(int n)
+{
+    int sum = 0;
+    for (int i = 0; i < n; i++) {
+        sum += i;
+        __asm__ volatile("" : "+r"(sum));
+    }
+    return sum;
+}
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+int locked(int a)
+{
+    pthread_mutex_lock(&lock);
+    int r = a + 1;
+    pthread_mutex_unlock(&lock);
+    return r;
+}
+
+#define STEP x = 1.0 / (x + 1.0);
+#define TEN STEP STEP STEP STEP STEP STEP STEP STEP STEP STEP
+
+double straight(double x)
+{
+    TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN return x;
+}
+
+double spin(long n)
+{
+    double x = 1.0;
+    for (long i = 0; i < n; i++) {
+        STEP
+    }
+    return x;
+}
+
+int nap(int us)
+{
+    struct timespec t = {us / 1000000, us % 1000000 * 1000L};
+    return nanosleep(&t, NULL);
+}
+
+int status(int a)
+{
+    if (a < 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    return 0;
 }

@@ -38,6 +38,16 @@ int negate(int a);
 int add3(int a, int b, int c);
 double work(double x);
 
+/* What the GIL may be kept for, and what not: a loop, a lock, some 1 us of arithmetic
+ * without a jump, arithmetic as long as is asked for, a wait. */
+int looped(int n);
+int locked(int a);
+double straight(double x);
+double spin(long n);
+int nap(int us);
+/* 0, or -1 with errno. */
+int status(int a);
+
 #ifdef __cplusplus
 }
 #endif

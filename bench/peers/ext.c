@@ -370,7 +370,123 @@ static PyObject *py_add3(PyObject *self, PyObject *const *args, Py_ssize_t n)
     return PyLong_FromLong(add3(a, b, c));
 }
 
+/* What the GIL may be kept for, and what not. */
+
+static PyObject *py_looped(PyObject *self, PyObject *arg)
+{
+    int a;
+    (void)self;
+    return as_int(arg, &a) ? NULL : PyLong_FromLong(looped(a));
+}
+
+static PyObject *py_looped_nogil(PyObject *self, PyObject *arg)
+{
+    int a, r;
+    (void)self;
+    if (as_int(arg, &a)) {
+        return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS;
+    r = looped(a);
+    Py_END_ALLOW_THREADS;
+    return PyLong_FromLong(r);
+}
+
+static PyObject *py_locked(PyObject *self, PyObject *arg)
+{
+    int a;
+    (void)self;
+    return as_int(arg, &a) ? NULL : PyLong_FromLong(locked(a));
+}
+
+static PyObject *py_locked_nogil(PyObject *self, PyObject *arg)
+{
+    int a, r;
+    (void)self;
+    if (as_int(arg, &a)) {
+        return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS;
+    r = locked(a);
+    Py_END_ALLOW_THREADS;
+    return PyLong_FromLong(r);
+}
+
+static PyObject *py_straight(PyObject *self, PyObject *arg)
+{
+    double x;
+    (void)self;
+    return as_double(arg, &x) ? NULL : PyFloat_FromDouble(straight(x));
+}
+
+static PyObject *py_straight_nogil(PyObject *self, PyObject *arg)
+{
+    double x;
+    (void)self;
+    if (as_double(arg, &x)) {
+        return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS;
+    x = straight(x);
+    Py_END_ALLOW_THREADS;
+    return PyFloat_FromDouble(x);
+}
+
+static PyObject *py_spin(PyObject *self, PyObject *arg)
+{
+    int n;
+    (void)self;
+    return as_int(arg, &n) ? NULL : PyFloat_FromDouble(spin(n));
+}
+
+static PyObject *py_spin_nogil(PyObject *self, PyObject *arg)
+{
+    int n;
+    double x;
+    (void)self;
+    if (as_int(arg, &n)) {
+        return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS;
+    x = spin(n);
+    Py_END_ALLOW_THREADS;
+    return PyFloat_FromDouble(x);
+}
+
+static PyObject *py_nap(PyObject *self, PyObject *arg)
+{
+    int us;
+    (void)self;
+    return as_int(arg, &us) ? NULL : PyLong_FromLong(nap(us));
+}
+
+static PyObject *py_nap_nogil(PyObject *self, PyObject *arg)
+{
+    int us, r;
+    (void)self;
+    if (as_int(arg, &us)) {
+        return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS;
+    r = nap(us);
+    Py_END_ALLOW_THREADS;
+    return PyLong_FromLong(r);
+}
+
+/* An error code as an extension turns it into an exception. */
+static PyObject *py_status(PyObject *self, PyObject *arg)
+{
+    int a;
+    (void)self;
+    if (as_int(arg, &a)) {
+        return NULL;
+    }
+    int r = status(a);
+    return r < 0 ? PyErr_SetFromErrno(PyExc_OSError) : PyLong_FromLong(r);
+}
+
 /* clang-format off */
+#define ONE(name) {#name, py_##name, METH_O, NULL}
 #define FAST(name)                                                             \
     {#name, (PyCFunction)(void (*)(void))py_##name, METH_FASTCALL, NULL}
 /* clang-format on */
@@ -396,6 +512,17 @@ static PyMethodDef methods[] = {
     FAST(plus),
     {"negate", py_negate, METH_O, NULL},
     FAST(add3),
+    ONE(looped),
+    ONE(looped_nogil),
+    ONE(locked),
+    ONE(locked_nogil),
+    ONE(straight),
+    ONE(straight_nogil),
+    ONE(spin),
+    ONE(spin_nogil),
+    ONE(nap),
+    ONE(nap_nogil),
+    ONE(status),
     {NULL, NULL, 0, NULL},
 };
 
