@@ -19,6 +19,7 @@ import os
 import queue
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -357,6 +358,8 @@ def finish(what, steps):
 
 
 def main():
+    # A shell's background jobs ignore Ctrl-C, and what they start inherits that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     parser = argparse.ArgumentParser()
     parser.add_argument("what", nargs="*", help="all (default), asan, pythons")
     parser.add_argument("--only", help="names of steps, with commas between")
