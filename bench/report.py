@@ -2,8 +2,10 @@
 """From figures to a Markdown table, a table of targets, and a chart in SVG."""
 
 import array_report
+import border_report
 import cases
 import dropin
+import threads_report
 
 COLUMNS = [
     ("jiffi", "jiffi"), ("jiffi_release", "jiffi, GIL released"),
@@ -75,6 +77,10 @@ def targets(data):
         rows.extend(dropin.targets(others["dropin"]))
     if "arrays" in others:
         rows.extend(array_report.targets(others["arrays"]))
+    if "border" in others:
+        rows.extend(border_report.targets(others["border"]))
+    if "threads" in others:
+        rows.extend(threads_report.targets(others["threads"]))
     return rows
 
 
@@ -183,6 +189,10 @@ def markdown(data):
             lines += dropin.markdown(data["others"]["dropin"]).splitlines()
         if "arrays" in data["others"]:
             lines += array_report.markdown(data["others"]["arrays"])
+        if "border" in data["others"]:
+            lines += border_report.markdown(data["others"]["border"])
+        if "threads" in data["others"]:
+            lines += threads_report.markdown(data["others"]["threads"])
     lines += ["", "Targets, as ratios of minima (ours over theirs):", ""] + target_table(data)
     if data["missing"]:
         lines += ["", "Not measured:", ""]

@@ -7,7 +7,8 @@
 All peers of a case run in one process, in turns. jiffi without machine code
 (JIFFI_JIT=off) needs a second process; it runs there together with the
 hand-written extension, whose figure shows whether the two processes compare.
-Writes results.json, table.md, chart.svg and batch.svg into build/bench (--out).
+Writes results.json, table.md, chart.svg, batch.svg and threads.svg into build/bench
+(--out).
 """
 
 import argparse
@@ -26,6 +27,7 @@ import array_report  # noqa: E402
 import cases  # noqa: E402
 import dropin  # noqa: E402
 import report  # noqa: E402
+import threads_report  # noqa: E402
 import timing  # noqa: E402
 from peers import build  # noqa: E402
 
@@ -163,20 +165,24 @@ def others(options, missing):
         out["dropin"] = dropin.measure(options.repeats)
     except (ImportError, build.Missing) as e:
         missing["drop-in"] = str(e)
-    batches(options, missing, out)
+    parts(options, missing, out)
     return out
 
 
-def batches(options, missing, out):
-    """Functions over arrays, in a process of their own."""
-    print("arrays and batches", file=sys.stderr)
-    value, why = child([os.path.join(HERE, "arrays.py"), "--json", "--repeats",
-                        str(options.repeats)])
-    if value is None:
-        missing["arrays and batches"] = why
-    else:
-        missing.update(value.pop("missing"))
-        out["arrays"] = value
+def parts(options, missing, out):
+    """What is measured in processes of its own: {key of `out`: program}."""
+    for key, title, words in (
+            ("arrays", "arrays and batches", ["arrays.py", "--repeats"]),
+            ("border", "errors, the GIL, checks", ["border.py", "--repeats"]),
+            ("threads", "many threads", ["threads.py"])):
+        print(title, file=sys.stderr)
+        more = [str(options.repeats)] if words[-1] == "--repeats" else []
+        value, why = child([os.path.join(HERE, words[0]), "--json", *words[1:], *more])
+        if value is None:
+            missing[title] = why
+        else:
+            missing.update(value.pop("missing"))
+            out[key] = value
 
 
 def versions():
@@ -232,6 +238,9 @@ def main():
     curve = data["others"].get("arrays", {}).get("curve")
     if curve:
         charts.append(("batch.svg", "batch.svg", array_report.chart(curve)))
+    if data["others"].get("threads"):
+        charts.append(("threads.svg", "threads.svg",
+                       threads_report.chart(data["others"]["threads"])))
     for name, text in [("results.json", json.dumps(data, indent=1)),
                        ("table.md", report.markdown(data))] + [
                            (name, text) for name, _, text in charts]:
@@ -245,7 +254,8 @@ def main():
             with open(os.path.join(ROOT, "docs", name), "w", encoding="utf-8") as f:
                 f.write(text + "\n")
     print(report.markdown(data))
-    print("written: %s/{results.json,table.md,chart.svg,batch.svg}" % os.path.relpath(options.out))
+    print("written: %s/{results.json,table.md,%s}" % (
+        os.path.relpath(options.out), ",".join(name for name, _, _ in charts)))
     return 0
 
 
