@@ -5,7 +5,7 @@
  * to the cdata, and C must not call the address after that. What becomes of an exception is decided in one place,
  * callback_failed().
  */
-#include "python/call.h"
+#include "python/callback.h"
 
 #include <errno.h>
 #include <string.h>
@@ -14,16 +14,17 @@ enum { FEW_ARGS = 8 };
 
 typedef struct Callback {
     PyObject_HEAD CTypeObject *ctype; /* owned: the function pointer's */
-    PyObject *callable;               /* owned */
+    PyObject *callable;               /* owned; NULL: cleared, or lent back */
     PyObject *onerror;                /* owned; NULL: none */
     PyObject *ctypes;                 /* tuple: result, parameters */
     uint8_t *codes;                   /* owned: Code of each parameter */
     uint8_t is_even;                  /* slot of parameter i: 8 * i */
     jf_Callback *cb;                  /* owned; NULL: extern "Python" */
+    Anchor *anchor;                   /* owned; what cb leads to; NULL likewise */
+    PyObject *was;                    /* jpy_callback_was(callable) */
     char *error;     /* owned: the result C gets after an exception */
     Py_ssize_t size; /* bytes of the result; 0: void */
     uint8_t code;    /* Code of the result */
-    int saved;       /* from errno to the saved errno, in ints; 0: unknown */
 } Callback;
 
 /* --- the object -------------------------------------------------------------------- */
@@ -50,8 +51,9 @@ static void callback_dealloc(PyObject *self)
     Callback *c = (Callback *)self;
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
-    jf_callback_free(c->cb);
+    jpy_anchor_leave(c->anchor, c->cb, c->ctype, c->was);
     callback_clear(self);
+    Py_XDECREF(c->was);
     Py_XDECREF(c->ctypes);
     Py_XDECREF((PyObject *)c->ctype);
     jf_free(c->error);
@@ -261,21 +263,38 @@ static void callback_run(Callback *c, const jf_Plan *plan, char *slots, char *re
 /* Where this thread's errno is: known after its first callback. */
 static _Thread_local int *errno_cell JF_STATIC_TLS;
 
+/* Nobody is there any more. */
+static void callback_gone(const Anchor *a)
+{
+    const Callback *c = a->c;
+    jpy_gone_error(a, c ? c->ctype : NULL, c ? c->was : NULL);
+    print_exception("from a call of C", NULL, "");
+}
+
 static void callback_entry(void *context, const jf_Plan *plan, void *slots,
                            void *ret)
 {
-    Callback *c = context;
+    Anchor *a = context;
     int *error = errno_cell ? errno_cell : (errno_cell = &errno), *saved = NULL;
-    if (c->saved)
-        *(saved = error + c->saved) = *error;
+    if (a->saved)
+        *(saved = error + a->saved) = *error;
     else
         jf_os_errno_save();
     Gil gil;
+    bool waited = jpy_anchor_enter(a);
     if (jpy_gil_enter(&gil)) { /* else Python is gone: the result is zero */
-        Py_INCREF(c);
-        callback_run(c, plan, slots, ret);
-        Py_DECREF(c);
+        Callback *c = a->c;
+        if (c && c->callable) {
+            Py_INCREF(c);
+            callback_run(c, plan, slots, ret);
+            Py_DECREF(c);
+        } else {
+            callback_gone(a); /* the result is zero */
+        }
+        jpy_anchor_arrive(a, waited);
         jpy_gil_leave(&gil);
+    } else {
+        jpy_anchor_arrive(a, waited);
     }
     if (saved)
         *error = *saved;
@@ -331,9 +350,7 @@ static Callback *callback_new(State *st, CTypeObject *ct, PyObject *callable,
     c->ctype = (CTypeObject *)Py_NewRef((PyObject *)ct);
     c->callable = Py_NewRef(callable);
     c->onerror = onerror != Py_None ? Py_NewRef(onerror) : NULL;
-    int32_t error_at, saved_at;
-    if (jf_os_errno_offsets(&error_at, &saved_at))
-        c->saved = (saved_at - error_at) / (int)sizeof(int);
+    c->was = jpy_callback_was(callable);
     c->ctypes = signature_ctypes(st, ct->type->to);
     if (!c->ctypes) {
         Py_DECREF((PyObject *)c);
@@ -392,10 +409,10 @@ PyObject *jpy_extern_target(State *st, CTypeObject *ct, PyObject *callable,
     return (PyObject *)c;
 }
 
-PyObject *jpy_callback(FFIObject *ffi, CTypeObject *ct, PyObject *callable,
-                       PyObject *error, PyObject *onerror)
+PyObject *jpy_callback_make(CTypeObject *ct, PyObject *callable, PyObject *error,
+                            PyObject *onerror)
 {
-    State *st = ffi->st;
+    State *st = ct->st;
     Callback *c = callback_of(st, ct, callable, error, onerror);
     if (c && jpy_byvalue_check_callback(st, ct) < 0) {
         Py_DECREF((PyObject *)c);
@@ -405,8 +422,14 @@ PyObject *jpy_callback(FFIObject *ffi, CTypeObject *ct, PyObject *callable,
         return NULL;
     jf_Diag d = JF_DIAG_INIT;
     CDataExt *cd = NULL;
-    if (jf_callback_new(st->universe, ct->type->to, callback_entry, c, &c->cb,
-                        &d) != JF_OK)
+    c->anchor = jpy_anchor_new(st);
+    if (!c->anchor) {
+        Py_DECREF((PyObject *)c);
+        return NULL;
+    }
+    c->anchor->c = c;
+    if (jf_callback_new(st->universe, ct->type->to, callback_entry, c->anchor,
+                        &c->cb, &d) != JF_OK)
         jpy_raise_status(st, &d);
     else
         cd = jpy_ext_new(ct, jf_callback_address(c->cb), EXT_CALLBACK);
@@ -417,6 +440,19 @@ PyObject *jpy_callback(FFIObject *ffi, CTypeObject *ct, PyObject *callable,
     cd->owner = (PyObject *)c;
     cd->extra = Py_NewRef(callable);
     return (PyObject *)cd;
+}
+
+PyObject *jpy_callback(FFIObject *ffi, CTypeObject *ct, PyObject *callable,
+                       PyObject *error, PyObject *onerror)
+{
+    (void)ffi;
+    return jpy_callback_make(ct, callable, error, onerror);
+}
+
+void jpy_callback_lend(CDataExt *cd, PyObject *callable)
+{
+    Callback *c = (Callback *)cd->owner;
+    Py_XSETREF(c->callable, Py_XNewRef(callable));
 }
 
 int jpy_init_callback(State *st, PyObject *module)

@@ -283,6 +283,24 @@ static inline void jpy_exception_give(PyObject *value)
 #endif
 }
 
+/* Add a line to what is printed below the exception, where Python has that, unless it
+ * is there already: who raises one object again and again collects no lines. Without
+ * an exception set; may set one. */
+static inline void jpy_exception_note(PyObject *e, PyObject *text)
+{
+#if PY_VERSION_HEX >= 0x030b0000
+    PyObject *notes = PyObject_GetAttrString(e, "__notes__");
+    int known = notes ? PySequence_Contains(notes, text) : 0;
+    PyErr_Clear();
+    if (!known)
+        Py_XDECREF(PyObject_CallMethod(e, "add_note", "O", text));
+    Py_XDECREF(notes);
+#else
+    (void)e;
+    (void)text;
+#endif
+}
+
 /* Give the current exception to sys.unraisablehook: "Exception ignored <text>". */
 #if PY_VERSION_HEX < 0x030d0000
 void _PyErr_WriteUnraisableMsg(const char *text, PyObject *object);
@@ -308,6 +326,16 @@ static inline PyObject *jpy_weakref_get(PyObject *ref)
 #else
     PyObject *o = PyWeakref_GetObject(ref);
     return o && o != Py_None ? Py_NewRef(o) : NULL;
+#endif
+}
+
+/* The name of a function by its code, with its class's where that is known. */
+static inline PyObject *jpy_code_name(const PyCodeObject *code)
+{
+#if PY_VERSION_HEX >= 0x030b0000
+    return code->co_qualname;
+#else
+    return code->co_name;
 #endif
 }
 
