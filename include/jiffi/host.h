@@ -17,5 +17,6 @@
 #include "engine/engine.h"
 #include "engine/loop.h"
 #include "os/os.h"
+#include "proof/proof.h"
 
 #endif
