@@ -29,6 +29,8 @@ EOF
 #include <stdlib.h>' | ${CC:-cc} -E - >/dev/null 2>&1 || must libc6-dev
     have pkg-config || want pkg-config
     have pkg-config && pkg-config --exists libffi 2>/dev/null || want libffi-dev
+    # In Debian's versions without a .pc file.
+    echo '#include <Zydis/Disassembler.h>' | ${CC:-cc} -E - >/dev/null 2>&1 || want libzydis-dev
     for so in libz.so.1:zlib1g libsqlite3.so.0:libsqlite3-0; do
         "$PY" -c "import ctypes; ctypes.CDLL('${so%%:*}')" 2>/dev/null || want "${so##*:}"
     done
