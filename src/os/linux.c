@@ -94,6 +94,52 @@ uint64_t jf_os_nanoseconds(void)
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+uint64_t jf_os_cpu_nanoseconds(void)
+{
+    uint64_t n;
+    return jf_os_clock_read(CLOCK_THREAD_CPUTIME_ID, &n) ? n : 0;
+}
+
+void *jf_os_thread_self(void)
+{
+    return (void *)pthread_self();
+}
+
+bool jf_os_thread_self_offset(int32_t *offset)
+{
+    *offset = 0;
+#if defined(__x86_64__)
+    return true; /* the psABI: fs:0 points to itself, and is what pthread_self() gives */
+#else
+    return false;
+#endif
+}
+
+bool jf_os_thread_clock(void *thread, int *clock)
+{
+    clockid_t id;
+    if (!thread || pthread_getcpuclockid((pthread_t)thread, &id) != 0)
+        return false;
+    *clock = id;
+    return true;
+}
+
+bool jf_os_clock_read(int clock, uint64_t *nanoseconds)
+{
+    struct timespec t;
+    if (clock_gettime(clock, &t) != 0)
+        return false;
+    *nanoseconds = (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+    return true;
+}
+
+void jf_os_nap(uint64_t nanoseconds)
+{
+    struct timespec t = {.tv_sec = (time_t)(nanoseconds / 1000000000u),
+                         .tv_nsec = (long)(nanoseconds % 1000000000u)};
+    nanosleep(&t, NULL);
+}
+
 int jf_os_errno_saved(void)
 {
     return os_saved_errno;
