@@ -158,12 +158,18 @@ static jf_Status entry_make(int kind, jf_Diag *d)
     jf_Buf bytes = JF_BUF_INIT;
     bool direct = kind == ENTRY_DIRECT;
     int x87 = direct ? -1 : kind - ENTRY_GENERAL;
+    jf_Frame through = {0, JF_THROUGH};
     char name[40];
-    snprintf(name, sizeof name, "jiffi:callback entry %d", kind);
+    snprintf(name, sizeof name, "jiffi:callback entry (%s)",
+             direct ? "integers" : x87 ? "long double" : "any");
     jf_Status st = jf_host_encoder()->entry(
         direct ? dispatch_direct : engine_dispatch, x87, &bytes, d);
+    uint32_t exits[2] = {(uint32_t)bytes.n - jf_host_encoder()->exit_size,
+                         (uint32_t)bytes.n};
+    through.n_exits = 1;
+    through.exits = exits;
     if (st == JF_OK)
-        st = jf_exec_add(bytes.p, bytes.n, 16, 0, name, &entries[kind], d);
+        st = jf_exec_add(bytes.p, bytes.n, 16, through, name, &entries[kind], d);
     jf_buf_free(&bytes);
     return st;
 }
@@ -230,6 +236,11 @@ jf_Status jf_callback_new(jf_Universe *u, jf_Type *fn, jf_Handler handler,
 void *jf_callback_address(const jf_Callback *cb)
 {
     return cb->address;
+}
+
+void jf_callback_name(const jf_Callback *cb, const char *name)
+{
+    jf_exec_stub_name(&cb->stub, name);
 }
 
 void jf_callback_free(jf_Callback *cb)

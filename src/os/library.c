@@ -169,6 +169,35 @@ jf_Status jf_os_lib_close(jf_OsLib *lib, jf_Diag *d)
     return st;
 }
 
+jf_OsLib *jf_os_lib_loaded(const char *name)
+{
+    void *h = dlopen(name, RTLD_LAZY | RTLD_NOLOAD);
+    jf_OsLib *lib = NULL;
+    if (!h || make(h, false, name ? name : "<the program>", &lib, NULL) != JF_OK)
+        return NULL;
+    return lib;
+}
+
+jf_OsLib *jf_os_lib_of(const void *address)
+{
+    Dl_info info;
+    if (!dladdr(address, &info) || !info.dli_fname)
+        return NULL;
+    jf_OsLib *lib = jf_os_lib_loaded(info.dli_fname);
+    /* The program itself has no name that dlopen would know. */
+    return lib ? lib : jf_os_lib_loaded(NULL);
+}
+
+bool jf_os_place(const void *address, jf_OsPlace *place)
+{
+    Dl_info info;
+    if (!dladdr(address, &info))
+        return false;
+    *place = (jf_OsPlace){info.dli_fname, info.dli_fbase, info.dli_sname,
+                          info.dli_saddr};
+    return true;
+}
+
 void jf_os_lib_keep(const void *address)
 {
     Dl_info info;

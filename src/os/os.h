@@ -45,6 +45,18 @@ const char *jf_os_lib_name(const jf_OsLib *lib);
  * loader's own words as the hint. */
 void *jf_os_lib_symbol(jf_OsLib *lib, const char *name, jf_Diag *d);
 jf_Status jf_os_lib_close(jf_OsLib *lib, jf_Diag *d); /* frees `lib` */
+/* A handle of a library that is loaded already, which closing gives back: the one
+ * that `address` lies in; the one of that name. NULL: no such. */
+jf_OsLib *jf_os_lib_of(const void *address);
+jf_OsLib *jf_os_lib_loaded(const char *name);
+/* What lies at an address. Texts are borrowed from the loader, NULL if unknown. */
+typedef struct jf_OsPlace {
+    const char *library; /* path */
+    const void *base;    /* where the library begins */
+    const char *symbol;  /* the exported one that begins there or before */
+    const void *start;   /* where that begins */
+} jf_OsPlace;
+bool jf_os_place(const void *address, jf_OsPlace *place);
 /* Whatever is closed, the library that `address` lies in stays loaded. */
 void jf_os_lib_keep(const void *address);
 
@@ -64,6 +76,18 @@ bool jf_os_errno_offsets(int32_t *errno_offset, int32_t *saved_offset);
 
 /* Nanoseconds since some moment, never backwards. */
 uint64_t jf_os_nanoseconds(void);
+/* CPU time of this thread; 0: not known. */
+uint64_t jf_os_cpu_nanoseconds(void);
+/* This thread; where emitted code finds the same word, from the thread pointer
+ * (false: nowhere). */
+void *jf_os_thread_self(void);
+bool jf_os_thread_self_offset(int32_t *offset);
+/* The clock of a thread's CPU time; the thread (NULL: not known) has not ended. False:
+ * there is none. */
+bool jf_os_thread_clock(void *thread, int *clock);
+/* False: its thread has ended. */
+bool jf_os_clock_read(int clock, uint64_t *nanoseconds);
+void jf_os_nap(uint64_t nanoseconds);
 
 /* --- locks ---------------------------------------------------------------------- */
 

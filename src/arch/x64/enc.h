@@ -87,6 +87,8 @@ void x64_jmp_mem_rip(jf_Buf *b, int32_t disp);          /* jmp [rip + disp] */
 void x64_load_rip(jf_Buf *b, int d, int32_t disp);      /* mov d, [rip + disp] */
 void x64_rep_movsb(jf_Buf *b);
 void x64_nop(jf_Buf *b, int bytes); /* 1 to 9 in one instruction */
+/* One of 7 bytes that ends in a distance, as a long jump does: see x64_patch. */
+size_t x64_nop_distance(jf_Buf *b);
 
 /* Jumps with room for the distance; the return value is the place of the
  * distance, which x64_patch fills once the target is known. */

@@ -73,6 +73,7 @@ typedef struct X64Thunk {
     X64Fix *fix;          /* by jump, in order of emission */
     bool *is_short;       /* by jump: one byte of distance suffices */
     uint32_t n_fix;
+    jf_Buf *exits;        /* see arch.h; NULL: nobody asks */
 
     bool took_long;       /* ENTER lost the registers of general arguments */
     bool in_args;         /* between the first ARG and its HELPER */
@@ -127,6 +128,7 @@ void x64_op_helper(X64Thunk *t, uint32_t i);
 void x64_op_result(X64Thunk *t, uint32_t i);
 void x64_op_fn(X64Thunk *t, uint32_t i);
 void x64_jump(X64Thunk *t, uint32_t label);
+void x64_landing(X64Thunk *t, uint32_t label);
 void x64_jump_if(X64Thunk *t, X64Cc cc, uint32_t label);
 void x64_epilogue(X64Thunk *t);
 

@@ -345,6 +345,8 @@ static void foreign(X64Thunk *t, const jf_Ins *in)
         x64_call_mem(t->b, x64_operand(t, JF_FRAME, in->off));
     else
         x64_call(t->b, target);
+    if (in->s)
+        x64_landing(t, in->label);
 }
 
 /* Low `size` bytes of general register `s` to memory; `s` is lost. */
@@ -408,6 +410,9 @@ void x64_op_result(X64Thunk *t, uint32_t i)
     const jf_Ins *in = &t->r->ins[i];
     if (in->op == JF_OP_FOREIGN) {
         foreign(t, in);
+    } else if (in->op == JF_OP_CATCH) { /* DWARF's register 0: see exec/guard.c */
+        if (t->hw[in->a] != X_RAX)
+            x64_mov(t->b, t->hw[in->a], X_RAX);
     } else if (in->op == JF_OP_RESULTM) {
         result_memory(t, in);
     } else if (in->op == JF_OP_RESULTF) {

@@ -19,6 +19,7 @@ void jf_recipe_put(jf_Recipe *r, jf_Ins ins)
         r->cap = cap;
     }
     r->ins[r->n++] = ins;
+    r->catches |= ins.op == JF_OP_FOREIGN && ins.s;
 }
 
 uint32_t jf_recipe_label(jf_Recipe *r)

@@ -94,7 +94,9 @@ typedef enum jf_Cond {
     X(PLACEM)  /* argument c = the value in memory at b + off */               \
     X(PLACERET)/* the result goes to memory at b + off (plan.sret only) */     \
     X(FOREIGN) /* call address b (FRAME: the one in the cell at off; NOREG:    \
-                  imm) with all that was placed */                             \
+                  imm) with all that was placed; s: a C++ exception that comes \
+                  out of it goes on at label, which stands later */            \
+    X(CATCH)   /* first behind that label: a = the exception */                \
     X(RESULT)  /* a = integer result, upper bits undefined */                  \
     X(RESULTF) /* F a = float or double result */                              \
     X(RESULTM) /* store the result's pieces at b + off (all but sret) */       \
@@ -131,11 +133,14 @@ typedef struct jf_Recipe {
     uint32_t frame_size;  /* bytes of frame cells reserved so far */
     bool failed;
     bool aligned;         /* there is an ALIGN: code begins a cache line */
+    bool catches;         /* every FOREIGN has a label for exceptions */
+    bool names;           /* set by whoever wants it: an exception that comes out
+                             ends the process, with a message that says of what */
     const jf_Plan **plans; /* of USE; the vector is owned, the plans borrowed */
     uint32_t n_plans;
 } jf_Recipe;
 
-#define JF_RECIPE_INIT {0, 0, 0, 0, 0, false, false, 0, 0}
+#define JF_RECIPE_INIT {0, 0, 0, 0, 0, false, false, false, false, 0, 0}
 
 /* Everything below lives in recipe.c; each appends one instruction. */
 void jf_recipe_put(jf_Recipe *r, jf_Ins ins);
