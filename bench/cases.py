@@ -194,6 +194,7 @@ def module_peer(module, suffix=""):
 
 PEERS = [
     # name, what it is, how to get it
+    ("jiffi_auto", "jiffi, as it comes", lambda: peer_jiffi("auto")),
     ("jiffi", "jiffi, GIL kept", lambda: peer_jiffi("hold")),
     ("jiffi_release", "jiffi, GIL released", lambda: peer_jiffi("release")),
     ("jiffi_api", "jiffi, compiled, GIL kept", lambda: peer_jiffi_api("hold")),

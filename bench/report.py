@@ -8,8 +8,9 @@ import dropin
 import threads_report
 
 COLUMNS = [
-    ("jiffi", "jiffi"), ("jiffi_release", "jiffi, GIL released"),
-    ("jiffi_api", "jiffi, compiled"),
+    ("jiffi_auto", "jiffi, auto"), ("jiffi", "jiffi, GIL kept"),
+    ("jiffi_release", "jiffi, GIL released"),
+    ("jiffi_api", "jiffi, compiled, GIL kept"),
     ("jiffi_api_release", "jiffi, compiled, GIL released"),
     ("jiffi_libffi", "jiffi, no code"), ("ext", "extension"),
     ("ext_nogil", "ext., GIL released"), ("cffi_api", "cffi API"),
@@ -200,14 +201,14 @@ def markdown(data):
     return "\n".join(lines)
 
 
-SHORT = ["jiffi", "jiffi_release", "ext", "cffi_api", "cffi_abi", "ctypes"]
+SHORT = ["jiffi_auto", "jiffi", "jiffi_release", "ext", "cffi_api", "cffi_abi", "ctypes"]
 SHORT_CASES = ["add", "fma3", "slen", "sum10", "pair_sum", "numpy", "new_struct",
                "field_read", "callback"]
 
 
 def summary(data):
     """The small table of the README."""
-    titles = dict(COLUMNS, jiffi="jiffi, GIL kept", jiffi_release="jiffi")
+    titles = dict(COLUMNS, jiffi_auto="jiffi")
     m = data["machine"]
     lines = ["| CPython %s, %s | %s |" % (m["python"], m["date"], " | ".join(
         titles[p] for p in SHORT)), "|---|" + "--:|" * len(SHORT)]
@@ -236,7 +237,8 @@ def publish(path, text):
 
 # --- the chart ------------------------------------------------------------------
 
-SHOWN = [("jiffi", "#0b7a75"), ("jiffi_release", "#7bc4bf"), ("ext", "#444444"),
+SHOWN = [("jiffi_auto", "#12403d"), ("jiffi", "#0b7a75"), ("jiffi_release", "#7bc4bf"),
+         ("ext", "#444444"),
          ("cffi_api", "#c77d2e"), ("cffi_abi", "#e6b17e"), ("ctypes", "#b04a5a")]
 
 
