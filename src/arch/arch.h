@@ -17,16 +17,20 @@ typedef struct jf_Encoder {
     /* Append the machine code of the recipe to `out`; `plan` may be NULL when
      * the recipe has no PLACE and no FOREIGN. Position-independent.
      * `*saved` receives the number of callee-saved registers the prologue
-     * keeps: with it exec finds the unwind record that fits the frame.
+     * keeps: with it exec finds the unwind record that fits the frame. `exits`
+     * (NULL: nobody asks) receives two uint32_t per way out, ascending, counted
+     * from the thunk's first byte: where the frame is gone, and the byte behind
+     * the jump that follows.
      * JF_NOMEM, or JF_UNSUPPORTED with a sentence. */
     jf_Status (*thunk)(const jf_Recipe *r, const jf_Plan *plan, jf_Buf *out,
-                       uint32_t *saved, jf_Diag *d);
+                       uint32_t *saved, jf_Buf *exits, jf_Diag *d);
 
     /* Append the universal callback entry: saves the argument registers into a
      * jf_Regs on the stack, calls `dispatch(context, regs)` with the context
      * found in the static-chain register, reloads the result registers from
      * it. `x87`: how many x87 results are loaded (0, 1, 2); -1: vector
-     * registers are left alone as well, for integers and pointers only. */
+     * registers are left alone as well, for integers and pointers only. It keeps no
+     * callee-saved registers, and ends in `exit_size` bytes without a frame. */
     jf_Status (*entry)(void (*dispatch)(void *context, jf_Regs *regs), int x87,
                        jf_Buf *out, jf_Diag *d);
 
@@ -34,6 +38,7 @@ typedef struct jf_Encoder {
      * stub's first byte. Exactly `stub_size` bytes. */
     void (*stub)(int32_t distance, jf_Buf *out);
     uint32_t stub_size;
+    uint32_t exit_size;
 
     /* For exec: what describes this CPU's frames. Registers are DWARF's. */
     uint8_t trap;          /* a byte that stops whoever runs it */

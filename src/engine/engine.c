@@ -141,14 +141,20 @@ jf_Status jf_compile(const jf_Recipe *r, const jf_Plan *plan, const char *name,
                            jf_exec_why_not());
     const jf_Encoder *e = jf_host_encoder();
     jf_Buf bytes = JF_BUF_INIT;
-    uint32_t saved = 0;
+    jf_Frame frame = {0, r->catches ? JF_CAUGHT : r->names ? JF_NAMED : JF_THROUGH};
     jf_Block *block = NULL;
     if (plan && plan->abi != e->abi)
         return jf_diag_set(d, JF_UNSUPPORTED, "a plan of another convention");
-    jf_Status st = e->thunk(r, plan, &bytes, &saved, d);
+    jf_Buf exits = JF_BUF_INIT;
+    jf_Status st = e->thunk(r, plan, &bytes, &frame.saved, &exits, d);
+    if (!exits.failed) { /* else debuggers know a little less */
+        frame.n_exits = (uint32_t)(exits.n / (2 * sizeof *frame.exits));
+        frame.exits = (const uint32_t *)(const void *)exits.p;
+    }
     if (st == JF_OK)
-        st = jf_exec_add(bytes.p, bytes.n, r->aligned ? 64 : 16, saved, name,
+        st = jf_exec_add(bytes.p, bytes.n, r->aligned ? 64 : 16, frame, name,
                          &block, d);
+    jf_buf_free(&exits);
     jf_buf_free(&bytes);
     if (st == JF_OK)
         *code = (jf_Code *)block;
@@ -163,6 +169,16 @@ void *jf_code_entry(const jf_Code *c)
 size_t jf_code_size(const jf_Code *c)
 {
     return c->block.size;
+}
+
+const char *jf_code_name(const jf_Code *c)
+{
+    return jf_exec_block_name(&c->block);
+}
+
+void jf_code_rename(jf_Code *c, const char *name)
+{
+    jf_exec_rename(&c->block, name);
 }
 
 void jf_code_free(jf_Code *c)

@@ -49,6 +49,9 @@ jf_Status jf_compile(const jf_Recipe *r, const jf_Plan *plan, const char *name,
                      jf_Code **code, jf_Diag *d);
 void *jf_code_entry(const jf_Code *c);
 size_t jf_code_size(const jf_Code *c);
+/* What gdb and perf call it: borrowed until it is renamed or freed; copied. */
+const char *jf_code_name(const jf_Code *c);
+void jf_code_rename(jf_Code *c, const char *name);
 void jf_code_free(jf_Code *c); /* nobody may be running it; NULL is fine */
 
 /* --- calls through slots -------------------------------------------------------- */
@@ -80,6 +83,9 @@ typedef struct jf_Callback jf_Callback;
 jf_Status jf_callback_new(jf_Universe *u, jf_Type *fn, jf_Handler handler,
                           void *context, jf_Callback **cb, jf_Diag *d);
 void *jf_callback_address(const jf_Callback *cb); /* give this to C */
+/* What gdb and perf call it ("jiffi:on_event(int)"): copied, of use only where the
+ * callback is machine code. */
+void jf_callback_name(const jf_Callback *cb, const char *name);
 /* After this C must not call it; the address may be handed out again. NULL is fine. */
 void jf_callback_free(jf_Callback *cb);
 /* The same for callers who cannot know whether C is done with it: the handler goes on

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Executable memory: blocks of code that are never writable while they can be
- * run, callback stubs, unwind records, and names for gdb and perf.
+ * run, callback stubs, unwind records, and names for gdb and perf. And what is
+ * done with C++ exceptions that come out of calls.
  *
  * One pool per process, safe from any thread. After fork() parent and child
  * have pools of their own: pages are private, a write in one is not seen by
@@ -41,13 +42,35 @@ typedef struct jf_Block {
     size_t size;   /* bytes */
 } jf_Block;
 
+/* What becomes of a C++ exception that comes out of a call in a block. */
+typedef enum jf_Throws {
+    JF_THROUGH, /* it passes through, to whoever called the block */
+    JF_NAMED,   /* the process ends, with a message that names the function */
+    JF_CAUGHT   /* it goes on where the instruction behind the call says */
+} jf_Throws;
+
+/* What kind of frame a block has: an rbp chain (x29 on AArch64) with its first `saved`
+ * callee-saved registers right below the frame register. Blocks that agree in that
+ * share regions, so that one unwind record describes all blocks of a region. */
+typedef struct jf_Frame {
+    uint32_t saved;
+    jf_Throws throws;
+    uint32_t n_exits;      /* for debuggers; not part of the kind */
+    const uint32_t *exits; /* n_exits pairs, ascending, from the block's first byte:
+                              where the frame is gone again, and the byte behind the
+                              jump out that follows */
+} jf_Frame;
+
 /* Copy `n` bytes of position-independent code into the pool, at a multiple of
- * `align` (a power of two, 16 to a page), seal them, and register them for unwinding and debuggers under `name` (copied). Every block
- * keeps an rbp chain (x29 on AArch64) with its first `saved` callee-saved
- * registers right below the frame register: blocks of equal `saved` share
- * regions, so that one unwind record describes all blocks of a region. */
-jf_Status jf_exec_add(const void *code, size_t n, uint32_t align, uint32_t saved,
+ * `align` (a power of two, 16 to a page), seal them, and register them for unwinding
+ * and debuggers under `name` (copied). */
+jf_Status jf_exec_add(const void *code, size_t n, uint32_t align, jf_Frame frame,
                       const char *name, jf_Block **block, jf_Diag *d);
+/* Debuggers and profilers call it `name` (copied) from now on. Memory running out
+ * costs the new name, nothing else. */
+void jf_exec_rename(jf_Block *block, const char *name);
+/* What they call it: borrowed until it is renamed or dropped. */
+const char *jf_exec_block_name(const jf_Block *block);
 /* Nobody may be running it. Its bytes become traps, or another block, when the
  * page they are in is written next. NULL is fine. */
 void jf_exec_drop(jf_Block *block);
@@ -66,6 +89,20 @@ jf_Status jf_exec_stub_new(void *context, void *target, jf_Stub *stub, jf_Diag *
 /* Calling it traps from now on; the address is somebody else's after 1,024 more have
  * been freed, not before. */
 void jf_exec_stub_free(jf_Stub *stub);
+/* What debuggers and profilers call it (copied, cut off after 79 bytes); a new stub
+ * has no name. */
+void jf_exec_stub_name(const jf_Stub *stub, const char *name);
+
+/* --- C++ exceptions ------------------------------------------------------------- */
+
+/* Run f(arg), which calls `target` of C or C++. NULL; or the exception that came
+ * out, a struct _Unwind_Exception *, which is the caller's from here on. */
+void *jf_exec_catch(void (*f)(void *), void *arg, const void *target);
+/* Run f(arg); an exception that comes out ends the process with a message that
+ * names `target`. */
+void jf_exec_name(void (*f)(void *), void *arg, const void *target);
+/* Why exceptions cannot be caught here: a sentence, static; NULL: they can. */
+const char *jf_exec_no_catch(void);
 
 /* For tests and the curious. */
 typedef struct jf_ExecStats {

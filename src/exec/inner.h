@@ -11,10 +11,12 @@
 #define JF_EXEC_INNER_H
 
 #include "exec/exec.h"
+#include "os/os.h"
 
 enum {
     EXEC_UNIT = 16,    /* bytes: granularity of blocks */
-    EXEC_CLASSES = 5   /* blocks with 0 to 4 saved registers */
+    EXEC_SAVED = 5,    /* blocks with 0 to 4 saved registers */
+    EXEC_CLASSES = 3 * EXEC_SAVED /* of each jf_Throws */
 };
 
 typedef struct Region Region;
@@ -24,7 +26,10 @@ typedef struct Block {
     jf_Block pub;        /* what the owner sees; first, so that they convert */
     Region *region;      /* borrowed: outlives its blocks */
     struct Block *next;  /* next in its page, addresses ascending */
-    char name[];         /* for debuggers */
+    char *name;          /* for debuggers; owned */
+    jf_Frame frame;      /* its exits are owned */
+    long perf_at;        /* place of its line in the perf map ... */
+    long perf_pid;       /* ... of this process; 0: it has none */
 } Block;
 
 typedef struct Page {
@@ -37,7 +42,7 @@ struct Region {
     Region *next;        /* of the same class */
     char *base;          /* mapping: readable and executable */
     size_t size;         /* bytes, whole pages */
-    uint32_t saved;      /* class */
+    jf_Frame frame;      /* class */
     uint32_t n_units;    /* size / EXEC_UNIT */
     uint32_t free_units;
     uint32_t hint;       /* no free unit lies below */
@@ -55,17 +60,59 @@ void exec_unlock(void);
 void exec_count_stubs(int stubs, size_t mapped);
 
 /* unwind.c: DWARF call frame information for `size` bytes at `at`: a CIE, an
- * FDE, and a terminating zero. `exact`: with the prologue's steps, for gdb. */
-void exec_unwind_write(jf_Buf *out, const void *at, size_t size, uint32_t saved,
+ * FDE, and a terminating zero. `exact`: with the prologue's steps, for gdb. Only
+ * the other kind names a personality. */
+void exec_unwind_write(jf_Buf *out, const void *at, size_t size, jf_Frame frame,
                        bool exact);
 /* Register a region; failure means only that unwinding stops there. */
 void exec_unwind_add(Region *r);
 void exec_unwind_drop(Region *r);
 
-/* symbols.c: tell debuggers what page `index` of the region holds now, and the
- * profiler about one new block. */
+/* The library of the unwinder that knows our records; NULL: there is none. */
+jf_OsLib *exec_unwind_library(void);
+
+/* guard.c: where an exception that comes out of the call that returns to `ip` goes
+ * on. */
+uintptr_t exec_landing(uintptr_t ip);
+/* Run f(arg) in a frame that catches (the exception, or NULL), or that names. */
+void *exec_guard_catches(void (*f)(void *), void *arg, const void *target);
+void *exec_guard_names(void (*f)(void *), void *arg, const void *target);
+/* The `target` of the frame whose stack pointer, at the call, was `sp`. */
+const void *exec_guard_target(uintptr_t sp);
+bool exec_can_guard(void); /* false: the two do nothing but run */
+
+/* personality.c: what the unwinder asks at a frame of that kind; NULL: nothing. */
+void *exec_personality(jf_Throws throws);
+
+/* frames.c: call frame information that is right at every instruction, for
+ * debuggers: a CIE; FDEs that follow it; a terminating zero. `cie`: where it began. */
+void exec_frames_begin(jf_Buf *out, size_t *cie);
+void exec_frames_block(jf_Buf *out, size_t cie, const Block *b);
+/* Code that never touches the stack. */
+void exec_frames_plain(jf_Buf *out, size_t cie, const void *at, size_t size);
+void exec_frames_end(jf_Buf *out);
+
+/* image.c: one ELF file in memory, as gdb reads it. */
+typedef struct ImageSymbol {
+    const void *at;
+    size_t size;
+    const char *name; /* NULL: none yet */
+} ImageSymbol;
+/* `frames` is taken over. Symbols ascend. `room`: bytes kept for each name; 0: what it
+ * needs. *names receives where the first one stands. */
+void exec_image_write(jf_Buf *out, jf_Buf *frames, const ImageSymbol *symbols,
+                      size_t n, size_t room, size_t *names);
+
+/* symbols.c: tell debuggers what page `index` of the region holds now. */
 void exec_symbols_page(Region *r, size_t index);
 void exec_symbols_drop(Region *r);
-void exec_symbols_perf(const Block *b);
+/* A page of callback stubs, `size` bytes each, without names so far; NULL: memory. */
+SymFile *exec_symbols_stubs(const char *page, size_t size);
+/* Name stub `index` of such a page; NULL: it has none any more. */
+void exec_symbols_stub(SymFile *f, size_t index, const char *name);
+
+/* perf.c: tell the profiler about a new block, or that it has another name. */
+void exec_perf_block(Block *b);
+void exec_perf_stub(const void *at, size_t size, const char *name);
 
 #endif

@@ -183,11 +183,17 @@ static void region_free(Region *r)
     jf_free(r);
 }
 
+/* Newest first. */
+static Region **class_of(jf_Frame frame)
+{
+    return &pool.regions[(uint32_t)frame.throws * EXEC_SAVED + frame.saved];
+}
+
 /* A region with room for `need` bytes, put in front; NULL and `*error`. */
-static Region *region_new(size_t need, uint32_t saved, int *error)
+static Region *region_new(size_t need, jf_Frame frame, int *error)
 {
     size_t page = jf_os_page_size();
-    Region *newest = pool.regions[saved];
+    Region *newest = *class_of(frame);
     size_t size = newest ? newest->size * 2 : REGION_FIRST;
     size = size > REGION_LARGEST ? REGION_LARGEST : size;
     if (size < need)
@@ -198,7 +204,7 @@ static Region *region_new(size_t need, uint32_t saved, int *error)
     if (!r)
         return NULL;
     r->size = size;
-    r->saved = saved;
+    r->frame = frame;
     r->n_units = r->free_units = (uint32_t)(size / EXEC_UNIT);
     r->taken = jf_calloc((r->n_units + 63) / 64 * sizeof *r->taken);
     r->pages = jf_calloc(size / page * sizeof *r->pages);
@@ -219,7 +225,7 @@ static Region *region_new(size_t need, uint32_t saved, int *error)
     pool.stats.regions++;
     exec_unwind_add(r);
     r->next = newest;
-    pool.regions[saved] = r;
+    *class_of(frame) = r;
     return r;
 }
 
@@ -285,17 +291,44 @@ static void page_remove(Region *r, Block *b)
 
 /* --- blocks ---------------------------------------------------------------------- */
 
+static void block_free(Block *b)
+{
+    jf_free(b->name);
+    jf_free((uint32_t *)(uintptr_t)b->frame.exits);
+    jf_free(b);
+}
+
+/* With a name and exits of its own; NULL: memory. */
+static Block *block_new(const char *name, jf_Frame frame)
+{
+    Block *b = jf_calloc(sizeof *b);
+    if (!b)
+        return NULL;
+    size_t size = 2 * frame.n_exits * sizeof *frame.exits;
+    uint32_t *exits = size ? jf_alloc(size) : NULL;
+    b->frame = frame;
+    b->frame.exits = exits;
+    b->name = jf_strndup(name, strlen(name));
+    if (!b->name || (size && !exits)) {
+        block_free(b);
+        return NULL;
+    }
+    if (size)
+        memcpy(exits, frame.exits, size);
+    return b;
+}
+
 /* Under the lock. Returns 0, an error number, or -1 when memory is out. */
-static int add_locked(const void *code, size_t n, uint32_t align, uint32_t saved,
+static int add_locked(const void *code, size_t n, uint32_t align, jf_Frame frame,
                       Block *b)
 {
     uint32_t units = (uint32_t)((n + EXEC_UNIT - 1) / EXEC_UNIT), first = 0;
     int e = 0;
-    Region *r = pool.regions[saved];
+    Region *r = *class_of(frame);
     while (r && !units_find(r, units, align / EXEC_UNIT, &first))
         r = r->next;
     if (!r) {
-        r = region_new((size_t)units * EXEC_UNIT, saved, &e);
+        r = region_new((size_t)units * EXEC_UNIT, frame, &e);
         if (!r)
             return e ? e : -1;
         first = 0;
@@ -310,32 +343,30 @@ static int add_locked(const void *code, size_t n, uint32_t align, uint32_t saved
     b->pub.size = n;
     page_insert(r, b);
     exec_symbols_page(r, page_of(r, at));
-    exec_symbols_perf(b);
+    exec_perf_block(b);
     pool.stats.blocks++;
     pool.stats.code_bytes += n;
     return 0;
 }
 
-jf_Status jf_exec_add(const void *code, size_t n, uint32_t align, uint32_t saved,
+jf_Status jf_exec_add(const void *code, size_t n, uint32_t align, jf_Frame frame,
                       const char *name, jf_Block **block, jf_Diag *d)
 {
-    JF_ASSERT(n > 0 && saved < EXEC_CLASSES);
+    JF_ASSERT(n > 0 && frame.saved < EXEC_SAVED);
     JF_ASSERT(align && align % EXEC_UNIT == 0 && jf_is_pow2(align));
     if (!jf_exec_enabled())
         return jf_diag_set(d, JF_UNSUPPORTED, "no machine code here: %s",
                            jf_exec_why_not());
     if (n > INT32_MAX)
         return jf_diag_set(d, JF_UNSUPPORTED, "a block of %zu bytes of code", n);
-    size_t length = strlen(name);
-    Block *b = jf_calloc(sizeof *b + length + 1);
+    Block *b = block_new(name, frame);
     if (!b)
         return jf_diag_set(d, JF_NOMEM, "out of memory");
-    memcpy(b->name, name, length + 1);
     exec_lock();
-    int e = add_locked(code, n, align, saved, b);
+    int e = add_locked(code, n, align, frame, b);
     exec_unlock();
     if (e) {
-        jf_free(b);
+        block_free(b);
         if (e < 0)
             return jf_diag_set(d, JF_NOMEM, "out of memory");
         return jf_diag_set(d, JF_SYSTEM, "cannot make executable memory for %s: %s",
@@ -348,7 +379,7 @@ jf_Status jf_exec_add(const void *code, size_t n, uint32_t align, uint32_t saved
 /* An empty region is given back, unless it is the only one of its class. */
 static void region_maybe_drop(Region *r)
 {
-    Region **at = &pool.regions[r->saved];
+    Region **at = class_of(r->frame);
     if (r->free_units != r->n_units || (*at == r && !r->next))
         return;
     while (*at != r)
@@ -374,5 +405,25 @@ void jf_exec_drop(jf_Block *block)
     pool.stats.code_bytes -= b->pub.size;
     region_maybe_drop(r);
     exec_unlock();
-    jf_free(b);
+    block_free(b);
+}
+
+void jf_exec_rename(jf_Block *block, const char *name)
+{
+    Block *b = (Block *)block;
+    char *copy = jf_strndup(name, strlen(name));
+    if (!copy)
+        return;
+    exec_lock();
+    char *old = b->name;
+    b->name = copy;
+    exec_symbols_page(b->region, page_of(b->region, b->pub.entry));
+    exec_perf_block(b);
+    exec_unlock();
+    jf_free(old);
+}
+
+const char *jf_exec_block_name(const jf_Block *block)
+{
+    return ((const Block *)block)->name;
 }

@@ -49,6 +49,7 @@ static int area_new(void)
         return -1;
     }
     JF_ASSERT(one.n == exec_cpu->stub_size && one.n >= 2 * sizeof(void *));
+    JF_ASSERT(jf_os_page_size() % one.n == 0);
     void *base = NULL;
     int e = jf_os_pages_new(NULL, 2 * size, &base);
     for (size_t at = 0; !e && at + one.n <= size; at += one.n)
@@ -67,6 +68,31 @@ static int area_new(void)
     return 0;
 }
 
+/* The first stub of each page is nobody's: where others have their context it has the
+ * page's names for debuggers; NULL: memory was out. */
+static SymFile *names_of(void **words, size_t *index)
+{
+    size_t page = jf_os_page_size();
+    size_t offset = (size_t)((uintptr_t)words & (page - 1));
+    *index = offset / exec_cpu->stub_size;
+    return *(SymFile **)(void *)((char *)words - offset);
+}
+
+static void page_begin(void **words)
+{
+    words[0] = exec_symbols_stubs((char *)words - area_size(), exec_cpu->stub_size);
+    words[1] = (void *)(uintptr_t)jf_called_a_freed_callback;
+}
+
+/* Under the lock; NULL: nobody's any more. */
+static void stub_name(void **words, const char *name)
+{
+    size_t index;
+    SymFile *names = names_of(words, &index);
+    if (names)
+        exec_symbols_stub(names, index, name);
+}
+
 /* Under the lock. */
 static int stub_take(void ***words)
 {
@@ -74,12 +100,17 @@ static int stub_take(void ***words)
         *words = stubs_oldest;
         stubs_oldest = stubs_oldest[0];
         stubs_resting--;
+        stub_name(*words, NULL);
         return 0;
     }
     if (stubs_fresh == stubs_end) {
         int e = area_new();
         if (e)
             return e;
+    }
+    if ((uintptr_t)stubs_fresh % jf_os_page_size() == 0) {
+        page_begin((void **)(void *)stubs_fresh);
+        stubs_fresh += exec_cpu->stub_size;
     }
     *words = (void **)(void *)stubs_fresh;
     stubs_fresh += exec_cpu->stub_size;
@@ -127,4 +158,14 @@ void jf_exec_stub_free(jf_Stub *stub)
     exec_unlock();
     stub->words = NULL;
     stub->entry = NULL;
+}
+
+void jf_exec_stub_name(const jf_Stub *stub, const char *name)
+{
+    if (!stub->words)
+        return;
+    exec_lock();
+    stub_name(stub->words, name);
+    exec_perf_stub(stub->entry, exec_cpu->stub_size, name);
+    exec_unlock();
 }

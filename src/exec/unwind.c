@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Unwind records, so that C++ exceptions, backtrace() and debuggers pass
- * through emitted code. The format is the LSB's .eh_frame (a CIE, an FDE, a
- * terminator), with the DWARF 4 call frame instructions of section 6.4.2.
+ * through emitted code, or stop there. The format is the LSB's .eh_frame (a CIE,
+ * an FDE, a terminator), with the DWARF 4 call frame instructions of section 6.4.2.
  */
 #include "exec/inner.h"
 
@@ -16,7 +16,8 @@ enum {
     CFA_DEF_CFA = 0x0c,
     CFA_DEF_CFA_REGISTER = 0x0d,
     CFA_DEF_CFA_OFFSET = 0x0e,
-    DATA_ALIGN = 0x78 /* -8 as SLEB128 */
+    DATA_ALIGN = 0x78, /* -8 as SLEB128 */
+    DW_EH_ABSPTR = 0
 };
 
 static void byte(jf_Buf *b, unsigned v)
@@ -64,17 +65,27 @@ static void frame_rules(jf_Buf *b, uint32_t saved)
         saved_at(b, exec_cpu->saved_regs[k], 3 + k);
 }
 
-void exec_unwind_write(jf_Buf *out, const void *at, size_t size, uint32_t saved,
+void exec_unwind_write(jf_Buf *out, const void *at, size_t size, jf_Frame frame,
                        bool exact)
 {
     size_t cie = out->n;
+    uint32_t saved = frame.saved;
+    uint64_t asked = exact ? 0 : (uint64_t)(uintptr_t)exec_personality(frame.throws);
     word32(out, 0); /* length, set below */
     word32(out, 0); /* a CIE */
     byte(out, 1);   /* version */
-    byte(out, 0);   /* no augmentation: addresses are absolute */
+    if (asked)
+        jf_buf_put(out, "zP", 3);
+    else
+        byte(out, 0); /* no augmentation: addresses are absolute */
     byte(out, 1);   /* code alignment */
     byte(out, DATA_ALIGN);
     byte(out, exec_cpu->return_reg);
+    if (asked) {
+        byte(out, 1 + 8);        /* z: so many bytes of augmentation */
+        byte(out, DW_EH_ABSPTR); /* P: how the personality is written */
+        jf_buf_put(out, &asked, 8);
+    }
     if (exact)
         def_cfa(out, exec_cpu->stack_reg, 8);
     else
@@ -89,6 +100,8 @@ void exec_unwind_write(jf_Buf *out, const void *at, size_t size, uint32_t saved,
     uint64_t start = (uint64_t)(uintptr_t)at, length = size;
     jf_buf_put(out, &start, 8);
     jf_buf_put(out, &length, 8);
+    if (asked)
+        byte(out, 0); /* z: no augmentation here */
     if (exact) { /* push rbp (1 byte); mov rbp, rsp (3 bytes); pushes */
         byte(out, CFA_ADVANCE | 1);
         byte(out, CFA_DEF_CFA_OFFSET);
@@ -134,13 +147,19 @@ static void unwind_find(void)
         find_in("libgcc_s.so.1");
 }
 
+jf_OsLib *exec_unwind_library(void)
+{
+    jf_os_once(&unwind_once, unwind_find);
+    return unwind_library;
+}
+
 void exec_unwind_add(Region *r)
 {
     jf_os_once(&unwind_once, unwind_find);
     if (!unwind_register)
         return;
     jf_Buf b = JF_BUF_INIT;
-    exec_unwind_write(&b, r->base, r->size, r->saved, false);
+    exec_unwind_write(&b, r->base, r->size, r->frame, false);
     if (b.failed) {
         jf_buf_free(&b);
         return;

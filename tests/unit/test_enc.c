@@ -147,7 +147,7 @@ static void check_listing(jf_Recipe *r, const jf_Plan *plan, uint32_t saved,
     jf_Buf code = JF_BUF_INIT;
     jf_Diag d = JF_DIAG_INIT;
     uint32_t n = 99;
-    CHECK_INT(jf_encoder_x64_sysv.thunk(r, plan, &code, &n, &d), JF_OK);
+    CHECK_INT(jf_encoder_x64_sysv.thunk(r, plan, &code, &n, NULL, &d), JF_OK);
     CHECK_INT(n, saved);
     if (disassemble(&code, text, sizeof text))
         CHECK_STR(text, want);

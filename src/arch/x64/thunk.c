@@ -69,6 +69,7 @@ static unsigned regs_of(const jf_Ins *in)
     case JF_OP_HELPERF:
     case JF_OP_RESULT:
     case JF_OP_RESULTF:
+    case JF_OP_CATCH:
         return 1u << in->a;
     default:
         mask = 1u << in->a | 1u << in->b;
@@ -392,18 +393,30 @@ static void leave_frame(X64Thunk *t)
     }
 }
 
+/* Without a frame since `from`, up to here. */
+static void note_exit(X64Thunk *t, size_t from)
+{
+    uint32_t pair[2] = {(uint32_t)(from - t->start), (uint32_t)(t->b->n - t->start)};
+    if (t->exits)
+        jf_buf_put(t->exits, pair, sizeof pair);
+}
+
 void x64_epilogue(X64Thunk *t)
 {
     leave_frame(t);
+    size_t from = t->b->n;
     x64_ret(t->b);
+    note_exit(t, from);
 }
 
 /* Helper and return in one. */
 static void tail(X64Thunk *t, uint64_t helper)
 {
     leave_frame(t);
+    size_t from = t->b->n;
     x64_const(t->b, X_RAX, helper);
     x64_jmp_reg(t->b, X_RAX);
+    note_exit(t, from);
     t->in_args = false;
     t->flags_reg = -1;
 }
@@ -415,6 +428,13 @@ static void fix_later(X64Thunk *t, size_t at, uint32_t label)
     t->fix[t->n_fix].at = (uint32_t)at;
     t->fix[t->n_fix].label = label;
     t->n_fix++;
+}
+
+/* A jump that is never taken and never short: what reads it is the unwinder. */
+void x64_landing(X64Thunk *t, uint32_t label)
+{
+    t->is_short[t->n_fix] = false;
+    fix_later(t, x64_nop_distance(t->b), label);
 }
 
 void x64_jump(X64Thunk *t, uint32_t label)
@@ -468,6 +488,7 @@ static void emit_one(X64Thunk *t, uint32_t i)
     case JF_OP_RESULT:
     case JF_OP_RESULTF:
     case JF_OP_RESULTM:
+    case JF_OP_CATCH:
         x64_op_result(t, i);
         t->flags_reg = -1;
         break;
@@ -500,6 +521,8 @@ static void emit_all(X64Thunk *t, const Survey *s)
 {
     t->b->n = t->start;
     t->n_fix = 0;
+    if (t->exits)
+        t->exits->n = 0;
     prologue(t, s->used);
     for (int round = 0; round < 2; round++) {
         bool cold = false;
@@ -538,6 +561,7 @@ static int64_t slack(const X64Thunk *t, uint32_t from, uint32_t to)
     return n;
 }
 
+/* x64_landing puts its own back to long. */
 static void shorten(X64Thunk *t)
 {
     for (uint32_t k = 0; k < t->n_fix; k++) {
@@ -572,11 +596,12 @@ static void *tables(X64Thunk *t)
 }
 
 static jf_Status encode(const jf_Recipe *r, const jf_Plan *plan, jf_Buf *out,
-                        uint32_t *saved, jf_Diag *d)
+                        uint32_t *saved, jf_Buf *exits, jf_Diag *d)
 {
     if (r->failed)
         return jf_diag_set(d, JF_NOMEM, "out of memory");
     X64Thunk t = {.r = r, .plan = plan, .own = plan, .b = out, .start = out->n};
+    t.exits = exits;
     void *memory = tables(&t);
     if (!memory)
         return jf_diag_set(d, JF_NOMEM, "out of memory");
@@ -607,6 +632,7 @@ const jf_Encoder jf_encoder_x64_sysv = {
     .entry = x64_entry,
     .stub = x64_stub,
     .stub_size = X64_STUB_SIZE,
+    .exit_size = 1, /* ret */
     .trap = 0xcc, /* int3 */
     /* psABI 3.6.2, figure 3.36: rax 0, rdx 1, rcx 2, rbx 3, rsi 4, rdi 5, rbp 6,
      * rsp 7, then r8 to r15, then the return address. */
