@@ -4,7 +4,7 @@
  * there is of the memory that stands behind it in the same block. What holds other
  * objects is a CDataExt (cdata_own.c).
  */
-#include "python/cdata.h"
+#include "python/checked.h"
 
 #include <string.h>
 
@@ -143,6 +143,8 @@ Py_ssize_t jpy_known_size(CDataObject *cd)
             return cd->length;
     } else if (jpy_owns_inline(cd)) {
         return cd->length;
+    } else if (jpy_is_checked(cd)) {
+        return jpy_checked_known_size(cd);
     }
     return ct->code == V_RECORD || V_IS_PRIM(ct->code) ? ct->size : -1;
 }

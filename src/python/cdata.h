@@ -27,6 +27,18 @@ Py_hash_t jpy_cdata_hash(PyObject *self);
 
 /* --- cdata_own.c ---------------------------------------------------------- */
 
+/* What ffi.new() allocates. */
+typedef struct NewPlan {
+    Py_ssize_t bytes;  /* of memory */
+    Py_ssize_t length; /* bytes known, or items of an open array */
+} NewPlan;
+/* For ffi.new(ct, *init): 0 or -1; *init becomes NULL where it said only how much. */
+int jpy_new_plan(CTypeObject *ct, PyObject **init, NewPlan *plan);
+/* Put `init` there. 0 or -1. */
+int jpy_new_fill(CTypeObject *ct, char *data, NewPlan plan, PyObject *init);
+/* ValueError: what release() and `with` are for. Returns NULL. */
+PyObject *jpy_cannot_release(void);
+
 /* A view that may be declared const is: nobody gets to write there by a buffer. */
 void jpy_view_const(PyObject *cd);
 /* What a view into `cd` has to keep alive; NULL: nothing is known to own it. */

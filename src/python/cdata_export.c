@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "python/call.h"
+#include "python/checked.h"
 
 static CDataExt *as_ext(const void *o)
 {
@@ -54,6 +55,8 @@ static Handle *library_of(CDataObject *cd)
 
 int jpy_pin(CDataObject *cd, bool *readonly)
 {
+    if (jpy_is_checked(cd))
+        return jpy_checked_pin(cd, readonly);
     Handle *library = library_of(cd);
     /* A number of its own, from ffi.cast: its value never changes. */
     *readonly = V_IS_PRIM(cd->ctype->code) && CDATA_HAS_INLINE(cd);
@@ -82,6 +85,10 @@ int jpy_pin(CDataObject *cd, bool *readonly)
 /* The way is the same as then: what is pinned keeps its owner. */
 void jpy_unpin(CDataObject *cd)
 {
+    if (jpy_is_checked(cd)) {
+        jpy_checked_unpin(cd);
+        return;
+    }
     Handle *library = library_of(cd);
     if (library)
         library->exports--;
@@ -97,6 +104,8 @@ void jpy_unpin(CDataObject *cd)
 static Py_ssize_t pointer_bytes(CDataObject *cd)
 {
     CDataExt *x = as_ext(cd);
+    if (jpy_is_checked(cd))
+        return jpy_checked_pointer_bytes(cd);
     if (!x)
         return jpy_owns_inline(cd) ? cd->length : -1;
     if (x->ext == EXT_BUFFER)
@@ -112,6 +121,8 @@ Py_ssize_t jpy_pointer_items(CDataObject *cd)
     Py_ssize_t size = cd->ctype->item_size, bytes = pointer_bytes(cd);
     if (bytes < 0 || size < 0)
         return -1;
+    if (jpy_is_checked(cd))
+        return jpy_checked_is_buffer(cd) && size ? bytes / size : 1;
     const CDataExt *x = as_ext(cd);
     while (x && x->ext == EXT_GC)
         x = behind(x);

@@ -3,7 +3,7 @@
  * The cdata that holds other objects (CDataExt): views that keep memory alive,
  * ffi.gc, handles, buffers, allocators; and release, by hand or by `with`.
  */
-#include "python/cdata.h"
+#include "python/checked.h"
 
 #include <string.h>
 
@@ -83,6 +83,9 @@ PyObject *jpy_cdata_view(CTypeObject *ct, char *data, PyObject *owner)
     if (Py_IS_TYPE(owner, ct->st->cdata_own_type) ||
         Py_IS_TYPE(owner, ct->st->cdata_type))
         return light_view(ct, data, owner);
+    if (jpy_is_checked_object(ct->st, owner))
+        return jpy_checked_derive(ct, data, 0, jpy_allocation(owner),
+                                  (CheckedData *)owner);
     CDataExt *x = jpy_ext_new(ct, data, EXT_VIEW);
     if (x)
         x->owner = Py_NewRef(owner);
@@ -110,6 +113,8 @@ static CDataExt *as_ext(PyObject *o)
 int jpy_gc_forget(CDataObject *cd)
 {
     CDataExt *x = as_ext((PyObject *)cd);
+    if (jpy_is_checked(cd))
+        return jpy_checked_forget(cd);
     if (!x || x->ext != EXT_GC) {
         PyErr_SetString(
             PyExc_TypeError,
@@ -153,6 +158,8 @@ PyObject *jpy_owner_of(CDataObject *cd)
 Py_ssize_t jpy_owned_bytes(CDataObject *cd)
 {
     CDataExt *x = as_ext((PyObject *)cd);
+    if (jpy_is_checked(cd))
+        return jpy_checked_owned_bytes(cd);
     if (!x)
         return jpy_owns_inline(cd) && cd->ctype->code != V_ARRAY ? cd->length : -1;
     bool sized = x->ext == EXT_VIEW || x->ext == EXT_ALLOC;
@@ -178,12 +185,6 @@ void jpy_view_const(PyObject *cd)
 }
 
 /* --- ffi.new -------------------------------------------------------------- */
-
-/* What to allocate. */
-typedef struct NewPlan {
-    Py_ssize_t bytes;  /* of memory */
-    Py_ssize_t length; /* bytes known, or items of an open array */
-} NewPlan;
 
 static int plan_pointer(CTypeObject *ct, PyObject *init, NewPlan *plan)
 {
@@ -241,7 +242,7 @@ static int plan_array(CTypeObject *ct, PyObject **init, NewPlan *plan)
     return 0;
 }
 
-static int plan_new(CTypeObject *ct, PyObject **init, NewPlan *plan)
+int jpy_new_plan(CTypeObject *ct, PyObject **init, NewPlan *plan)
 {
     if (*init == Py_None)
         *init = NULL;
@@ -254,7 +255,7 @@ static int plan_new(CTypeObject *ct, PyObject **init, NewPlan *plan)
     return -1;
 }
 
-static int initialise(CTypeObject *ct, char *data, NewPlan plan, PyObject *init)
+int jpy_new_fill(CTypeObject *ct, char *data, NewPlan plan, PyObject *init)
 {
     if (ct->code == V_ARRAY) {
         Py_ssize_t n =
@@ -267,10 +268,10 @@ static int initialise(CTypeObject *ct, char *data, NewPlan plan, PyObject *init)
 static PyObject *new_inline(CTypeObject *ct, PyObject *init, int clear)
 {
     NewPlan plan;
-    if (plan_new(ct, &init, &plan) < 0)
+    if (jpy_new_plan(ct, &init, &plan) < 0)
         return NULL;
     CDataObject *cd = jpy_cdata_inline(ct, plan.bytes, plan.length, clear);
-    if (cd && init && initialise(ct, cd->data, plan, init) < 0)
+    if (cd && init && jpy_new_fill(ct, cd->data, plan, init) < 0)
         Py_CLEAR(cd);
     return (PyObject *)cd;
 }
@@ -309,7 +310,7 @@ PyObject *jpy_new_with(CTypeObject *ct, PyObject *init, PyObject *alloc,
     if (!alloc)
         return new_inline(ct, init, clear);
     NewPlan plan;
-    if (plan_new(ct, &init, &plan) < 0)
+    if (jpy_new_plan(ct, &init, &plan) < 0)
         return NULL;
     CDataObject *memory = call_alloc(alloc, plan.bytes);
     CDataExt *x = memory ? jpy_ext_new(ct, memory->data, EXT_ALLOC) : NULL;
@@ -322,7 +323,7 @@ PyObject *jpy_new_with(CTypeObject *ct, PyObject *init, PyObject *alloc,
     x->base.length = plan.length;
     if (clear)
         memset(memory->data, 0, (size_t)plan.bytes);
-    if (init && initialise(ct, memory->data, plan, init) < 0)
+    if (init && jpy_new_fill(ct, memory->data, plan, init) < 0)
         Py_CLEAR(x);
     return (PyObject *)x;
 }
@@ -424,6 +425,14 @@ static int can_release(CDataObject *cd)
     if (x ? x->ext == EXT_BUFFER || x->ext == EXT_GC || x->ext == EXT_ALLOC
           : jpy_owns_inline(cd) && cd->ctype->code != V_RECORD)
         return 1;
+    if (jpy_is_checked(cd) && jpy_checked_can_release(cd))
+        return 1;
+    jpy_cannot_release();
+    return 0;
+}
+
+PyObject *jpy_cannot_release(void)
+{
     PyErr_SetString(
         PyExc_ValueError,
         "only 'cdata' object from ffi.new(), ffi.gc(), ffi.from_buffer() "
@@ -437,6 +446,8 @@ PyObject *jpy_release(CDataObject *cd)
     CDataExt *x = as_ext((PyObject *)cd);
     if (!can_release(cd))
         return NULL;
+    if (jpy_is_checked(cd))
+        return jpy_checked_release(cd);
     if (x && x->exports)
         return PyErr_Format(PyExc_BufferError,
                             "cannot release cdata '%s': %u buffers, arrays or "

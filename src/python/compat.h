@@ -352,6 +352,31 @@ static inline PyObject *jpy_code_name(const PyCodeObject *code)
 static inline Py_hash_t jpy_hash_pointer(const void *p)
 {
 #if PY_VERSION_HEX >= 0x030d0000
+/* The innermost Python code that runs, a new reference (NULL: none), and the place in
+ * it, for jpy_site_line(). */
+static inline PyObject *jpy_frame_site(int *place)
+{
+    PyFrameObject *frame = PyEval_GetFrame();
+    *place = -1;
+    if (!frame)
+        return NULL;
+#if PY_VERSION_HEX >= 0x030b0000
+    *place = PyFrame_GetLasti(frame); /* the line is looked for when it is wanted */
+#else
+    *place = PyFrame_GetLineNumber(frame);
+#endif
+    return (PyObject *)PyFrame_GetCode(frame);
+}
+static inline int jpy_site_line(PyCodeObject *code, int place)
+{
+#if PY_VERSION_HEX >= 0x030b0000
+    return PyCode_Addr2Line(code, place);
+#else
+    (void)code;
+    return place;
+#endif
+}
+
     return Py_HashPointer(p);
 #else
     return _Py_HashPointer(p);

@@ -4,7 +4,7 @@
  * value code. Which Python types go with which C types, and the texts of the
  * errors, follow cffi.
  */
-#include "python/jpy.h"
+#include "python/checked.h"
 
 #include <string.h>
 
@@ -236,7 +236,8 @@ static int store_pointer(CTypeObject *ct, char *data, PyObject *value)
     CDataObject *cd = (CDataObject *)value;
     if (cd->ctype != ct) {
         if (cd->ctype->code == V_POINTER) {
-            if (check_pointer(ct, cd->ctype->type, value) < 0)
+            if (check_pointer(ct, cd->ctype->type, value) < 0 ||
+                (jpy_is_checked(cd) && jpy_checked_pass(ct, cd) < 0))
                 return -1;
         } else if (cd->ctype->code == V_ARRAY) {
             if (check_array(ct, cd->ctype, value) < 0)

@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "python/checked.h"
 #include "python/convert_arg.h"
 #include "python/numpy.h"
 
@@ -197,6 +198,8 @@ static Py_ssize_t bytes_of(CTypeObject *ct, PyObject *value, void *pointer)
         CDataObject *cd = (CDataObject *)value;
         Py_ssize_t size = pointer ? jpy_known_size(cd) : 0;
         return size < 0 ? no_length(cd->ctype) : size;
+    if (jpy_is_checked(cd) && jpy_checked_pass(ct, cd) < 0)
+        return -1;
     }
     if (PyBytes_Check(value))
         return PyBytes_GET_SIZE(value);

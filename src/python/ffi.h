@@ -159,3 +159,13 @@ int jpy_init_buffer(State *st, PyObject *module);
 int jpy_ffi_get_bytes(State *st, PyObject *o, Py_buffer *view, bool writable);
 
 #endif
+typedef struct BufferObject {
+    PyObject_HEAD
+    char *data;
+    Py_ssize_t size;
+    PyObject *owner; /* the cdata */
+    PyObject *weakrefs;
+} BufferObject;
+PyObject *jpy_buffer_call(PyObject *type, PyObject *const *args, size_t nargsf,
+                          PyObject *kwnames);
+PyObject *jpy_buffer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs);

@@ -8,13 +8,6 @@
 #include "python/ffi.h"
 #include "python/ffi_doc.h"
 
-typedef struct BufferObject {
-    PyObject_HEAD char *data;
-    Py_ssize_t size;
-    PyObject *owner; /* the cdata */
-    PyObject *weakrefs;
-} BufferObject;
-
 /* --- making --------------------------------------------------------------- */
 
 /* Bytes behind `cd`; -1 with an exception. */
@@ -73,8 +66,8 @@ static PyObject *buffer_of(PyTypeObject *type, PyObject *o, Py_ssize_t size)
 }
 
 /* buffer(cdata, size): the way of ordinary calls, without a tuple. */
-static PyObject *buffer_call(PyObject *type, PyObject *const *args, size_t nargsf,
-                             PyObject *kwnames)
+PyObject *jpy_buffer_call(PyObject *type, PyObject *const *args, size_t nargsf,
+                          PyObject *kwnames)
 {
     static const ArgSpec spec = {"buffer", {"cdata", "size", NULL}, 1};
     PyObject *a[2];
@@ -85,7 +78,7 @@ static PyObject *buffer_call(PyObject *type, PyObject *const *args, size_t nargs
     return buffer_of((PyTypeObject *)type, a[0], size);
 }
 
-static PyObject *buffer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+PyObject *jpy_buffer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"cdata", "size", NULL};
     PyObject *o;
@@ -271,7 +264,7 @@ static PyMemberDef buffer_members[] = {{"__weaklistoffset__", T_PYSSIZET,
                                        {NULL, 0, 0, 0, NULL}};
 
 static PyType_Slot buffer_slots[] = {{Py_tp_doc, DOC_buffer},
-                                     {Py_tp_new, buffer_new},
+                                     {Py_tp_new, jpy_buffer_new},
                                      {Py_tp_dealloc, buffer_dealloc},
                                      {Py_tp_traverse, buffer_traverse},
                                      {Py_tp_clear, buffer_clear},
@@ -295,6 +288,6 @@ int jpy_init_buffer(State *st, PyObject *module)
     st->buffer_type = jpy_type(st, module, &buffer_spec, NULL);
     if (!st->buffer_type)
         return -1;
-    st->buffer_type->tp_vectorcall = buffer_call;
+    st->buffer_type->tp_vectorcall = jpy_buffer_call;
     return PyModule_AddObjectRef(module, "buffer", (PyObject *)st->buffer_type);
 }

@@ -10,7 +10,7 @@
 /* clang-format off */
 
 #define DOC_FFI \
-"FFI(backend=None, *, gil='release')\n--\n\n" \
+"FFI(backend=None, *, gil='auto', checked=False)\n--\n\n" \
 "C declarations, and what can be done with them.\n" \
 "\n" \
 "    ffi = FFI()\n" \
@@ -20,9 +20,14 @@
 "\n" \
 "gil says who holds Python's lock while a C function runs, for functions\n" \
 "whose cdef() does not say it: 'release' lets other threads run, 'hold'\n" \
-"keeps the lock (faster, for functions that return at once), 'auto' is\n" \
-"reserved and means 'release' so far. backend is accepted for\n" \
-"compatibility with cffi and ignored.\n" \
+"keeps the lock (faster, for functions that return at once), 'auto' keeps\n" \
+"it where the function's machine code proves that it returns at once and\n" \
+"waits for nobody; see gil(). backend is accepted for compatibility with\n" \
+"cffi and ignored.\n" \
+"\n" \
+"checked=True (or JIFFI_CHECKED=1 in the environment) watches memory:\n" \
+"accesses out of bounds, after free or release, to const, by the wrong\n" \
+"type raise CheckError, and say where the memory was allocated and freed.\n" \
 "\n" \
 "Primitive types, and pointers to and arrays of them, are the same\n" \
 "objects in every FFI; structs, unions and enums are shared by include()."
@@ -626,3 +631,10 @@
 /* clang-format on */
 
 #endif
+#define DOC_checked_report \
+"checked_report()\n--\n\n" \
+"What checked FFIs keep, as a dict: 'alive' (a list of (number, type, bytes,\n" \
+"where it was allocated) of memory that is not freed, oldest first),\n" \
+"'bytes' (of it), 'made' and 'freed' (blocks so far), 'quarantined' and\n" \
+"'quarantined_bytes' (freed, and kept to be watched)."
+

@@ -207,7 +207,8 @@ PyObject *jpy_ffi_offsetof(PyObject *self, PyObject *const *args, Py_ssize_t nar
  * it does too. */
 static bool holds_memory(State *st, CDataObject *cd)
 {
-    return CDATA_HAS_INLINE(cd) || Py_IS_TYPE((PyObject *)cd, st->cdata_ext_type);
+    return CDATA_HAS_INLINE(cd) || Py_IS_TYPE((PyObject *)cd, st->cdata_ext_type) ||
+           Py_IS_TYPE((PyObject *)cd, st->cdata_checked_type);
 }
 
 static PyObject *address_at(FFIObject *ffi, CDataObject *cd, PyObject *const *path,

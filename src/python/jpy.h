@@ -83,6 +83,11 @@ typedef struct State {
     PyTypeObject *traced_type; /* _fuse.py's; NULL until it is imported */
 } State;
 
+    PyTypeObject *cdata_checked_type; /* checked.h: NULL until there is a checked FFI */
+    struct Checked *checked;   /* all that checked mode keeps; NULL until then */
+    PyTypeObject *gil_type;    /* jiffi.GilPolicy: ffi_gil.c; NULL until needed */
+    PyObject *held_error;      /* jiffi.HeldCallError */
+    PyObject *cxx_error;       /* jiffi.CxxError */
 static inline State *jpy_state(PyObject *module)
 {
     return *(State **)PyModule_GetState(module);
@@ -297,7 +302,8 @@ typedef enum ExtKind {
     EXT_CALLBACK, /* ffi.callback: `owner` the callback record (callback.c),
                      `extra` the Python callable, for repr() */
     EXT_ALLOC,    /* new_allocator: `owner` what alloc() returned, `extra` free */
-    EXT_FUNCTION  /* function of a library: FunctionObject (call.c) */
+    EXT_FUNCTION, /* function of a library: FunctionObject (call.c) */
+    EXT_CHECKED   /* only of cdata_checked_type: CheckedData (checked.h) */
 } ExtKind;
 
 typedef struct CDataExt {
@@ -314,7 +320,8 @@ typedef struct CDataExt {
 #define CData_Check(st, o)                                                     \
     (Py_IS_TYPE((PyObject *)(o), (st)->cdata_type) ||                          \
      Py_IS_TYPE((PyObject *)(o), (st)->cdata_own_type) ||                      \
-     Py_IS_TYPE((PyObject *)(o), (st)->cdata_ext_type))
+     Py_IS_TYPE((PyObject *)(o), (st)->cdata_ext_type) ||                      \
+     Py_IS_TYPE((PyObject *)(o), (st)->cdata_checked_type))
 
 /* Any cdata at all, of whichever interpreter: for operands of unknown type. */
 int jpy_is_cdata(PyObject *o);
@@ -476,6 +483,7 @@ typedef struct FFIObject {
  * (not pointers) are refused unless `allow_func`. */
 CTypeObject *jpy_ffi_type(FFIObject *ffi, PyObject *str_or_ctype, int allow_func);
 int jpy_init_ffi(State *st, PyObject *module);
+    uint8_t checked;      /* FFI(checked=True): checked.h */
 
 /* --- ffi_handle.c ---------------------------------------------------------------------- */
 
