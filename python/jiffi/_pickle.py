@@ -125,7 +125,9 @@ def _make(cls, gil, rows):
     ffi = cls.__new__(cls)
     FFI.__init__(ffi, gil=gil)
     for row in rows:
-        if isinstance(row, tuple):
+        if isinstance(row, tuple) and len(row) == 2:
+            ffi.gil(row[0], *row[1])
+        elif isinstance(row, tuple):
             text, packed, pack, override, own_gil = row
             ffi.cdef(text, override=override, packed=packed, pack=pack,
                      gil=own_gil if own_gil != "default" else None)
@@ -135,7 +137,8 @@ def _make(cls, gil, rows):
 
 
 def _ffi(key, home, cls, gil, rows):
-    """The FFI of these rows: (text, packed, pack, override, gil), or one to include."""
+    """The FFI of these rows: (text, packed, pack, override, gil), one to include, or
+    (policy, names) as ffi.gil() has them."""
     with _lock:
         ffi = _by_key.get(key)
         if ffi is not None and _declares(ffi, cls, gil, rows, True):
@@ -281,6 +284,8 @@ def _value(ctype, own, data):
 
 # --- libraries and functions -------------------------------------------------------
 
+_GIL = (None, "release", "hold", "auto")  # by jf_Gil
+
 
 def _library_name(handle, what):
     """The arguments of _open(), by which another process gets this library."""
@@ -296,19 +301,19 @@ def _library_name(handle, what):
         if origin.module is None:
             _refuse("cannot pickle %s: it is of a module that ffi.verify() has made, "
                     "which has no name elsewhere. Use ffi.inline() or a module", what)
-        return origin, None, -1
+        return origin, None, -1, 0
     return (origin,) + key
 
 
-def _open(ffi, name, flags):
+def _open(ffi, name, flags, gil):
     """The library: the one that is open, or one that stays open with the FFI."""
     if flags == -1:
         return _module(_origin(ffi).module).lib
     with _lock:
         for library in _jiffi._pickle_libs(ffi):
-            if _jiffi._pickle_library(library)[1] == (name, flags):
+            if _jiffi._pickle_library(library)[1] == (name, flags, gil):
                 return library
-        library = ffi.dlopen(name, flags)
+        library = ffi.dlopen(name, flags, gil=_GIL[gil])
         _jiffi._pickle_keep(ffi, library)
         return library
 
@@ -324,8 +329,8 @@ def _reduce_handle(handle):
     return _handle, _library_name(handle, "library '%s'" % name)
 
 
-def _handle(ffi, name, flags):
-    return _jiffi._pickle_library(_open(ffi, name, flags))[0]
+def _handle(ffi, name, flags, gil):
+    return _jiffi._pickle_library(_open(ffi, name, flags, gil))[0]
 
 
 def _reduce_function(cdata):
@@ -340,9 +345,9 @@ def _reduce_function(cdata):
     return _function, _library_name(handle, "function '%s'" % name) + (name,)
 
 
-def _function(ffi, library, flags, name):
+def _function(ffi, library, flags, gil, name):
     """What a library's builtin is bound to; pickle asks it for the builtin by name."""
-    return ffi.addressof(_open(ffi, library, flags), name)
+    return ffi.addressof(_open(ffi, library, flags, gil), name)
 
 
 def _sized(base, pairs):

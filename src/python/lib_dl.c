@@ -109,6 +109,7 @@ static int dl_close(LibSource *src)
         jf_os_lib_leave(lib);
     jf_free(dl);
     jf_Diag d = JF_DIAG_INIT;
+    jf_proof_forget(); /* other code may come to lie at its addresses */
     if (jf_os_lib_close(lib, &d) == JF_OK)
         return 0;
     jpy_raise_status(st, &d);
@@ -203,8 +204,15 @@ LibSource *jpy_dl_source(State *st, PyObject *name, int flags)
     return NULL;
 }
 
-PyObject *jpy_dlopen(FFIObject *ffi, PyObject *name, int flags)
+PyObject *jpy_dlopen(FFIObject *ffi, PyObject *name, int flags, uint8_t gil,
+                     bool may_throw)
 {
     LibSource *src = jpy_dl_source(ffi->st, name, flags);
-    return src ? jpy_lib_module(ffi, src) : NULL;
+    PyObject *lib = src ? jpy_lib_module(ffi, src) : NULL;
+    if (lib) {
+        Handle *h = (Handle *)jpy_lib_handle(lib);
+        h->gil = gil;
+        h->may_throw = may_throw;
+    }
+    return lib;
 }

@@ -518,8 +518,8 @@ static PyObject *pickle_function(PyObject *module, PyObject *arg)
                          f->def.ml_name, sized, base ? base : Py_None);
 }
 
-/* What dlopen() was given, None where another process cannot give it: a pair of str
- * or None (the program itself) and flags. Static sources: the word "module". */
+/* What dlopen() was given, None where another process cannot give it: a tuple of str
+ * or None (the program itself), flags and a jf_Gil. Static sources: the word "module". */
 static PyObject *source_key(const Handle *h)
 {
     if (!h->src)
@@ -528,7 +528,7 @@ static PyObject *source_key(const Handle *h)
         return PyUnicode_FromString("module");
     if (!h->src->given)
         Py_RETURN_NONE;
-    return Py_BuildValue("Oi", h->src->given, h->src->flags);
+    return Py_BuildValue("Oii", h->src->given, h->src->flags, (int)h->gil);
 }
 
 /* _pickle_library(Handle or library) -> (Handle, key, library or None, name) */

@@ -160,6 +160,11 @@ static void declare_function(Parser *p, Specs *s, Decl *d, const char *link,
     jf_Symbol sym = {.kind = JF_SYM_FUNCTION, .type = d->type, .link = link};
     sym.flags = (uint16_t)storage_flags(p, s);
     sym.gil = d->attrs.gil ? d->attrs.gil : s->attrs.gil ? s->attrs.gil : p->gil;
+    sym.gil_own = d->attrs.gil || s->attrs.gil;
+    unsigned throws = d->attrs.throws ? d->attrs.throws : s->attrs.throws;
+    sym.no_throw = throws == JF_THROWS_NO;
+    if (throws == JF_THROWS_YES || (p->may_throw && !sym.no_throw))
+        sym.flags |= JF_S_MAY_THROW;
     sym.params = keep_params(p, d);
     sym.access = keep_access(p, s->attrs.access, d->type, NULL);
     sym.access = keep_access(p, d->attrs.access, d->type, sym.access);
@@ -245,7 +250,36 @@ static void declare_variable(Parser *p, Specs *s, Decl *d, const char *link,
     jf_scope_declare(p, d->name, &sym, d->at, line);
 }
 
-/* GNU asm label and attributes behind a declarator. */
+/* The word `w`, which is no keyword of C? */
+static bool at_plain(const Parser *p, const char *w)
+{
+    return p->tok.name && p->tok.n == strlen(w) && !memcmp(p->tok.at, w, p->tok.n);
+}
+
+/* C++'s words behind a declarator: noexcept, noexcept(true), noexcept(false), and
+ * throw(...) of older text. False: there are none here. */
+static bool exception_spec(Parser *p, Attrs *a)
+{
+    bool old = at_plain(p, "throw");
+    if (!old && !at_plain(p, "noexcept"))
+        return false;
+    jf_parse_next(p);
+    a->throws = JF_THROWS_NO;
+    if (!at_tok(p, JF_TK_LPAREN))
+        return true;
+    jf_parse_enter(p);
+    jf_parse_next(p);
+    bool any = !at_tok(p, JF_TK_RPAREN);
+    if (any && (old || at_plain(p, "false")))
+        a->throws = JF_THROWS_YES;
+    while (!at_tok(p, JF_TK_RPAREN) && !at_tok(p, JF_TK_EOF))
+        jf_parse_next(p);
+    jf_parse_expect(p, JF_TK_RPAREN);
+    leave_nest(p);
+    return true;
+}
+
+/* GNU asm label, attributes and C++'s words behind a declarator. */
 static const char *after_declarator(Parser *p, Decl *d)
 {
     const char *link = NULL;
@@ -264,7 +298,7 @@ static const char *after_declarator(Parser *p, Decl *d)
         } else if (at_tok(p, JF_TK_ATTRIBUTE) || at_tok(p, JF_TK_LATTR) ||
                    at_tok(p, JF_TK_DECLSPEC)) {
             jf_parse_attrs(p, &d->attrs);
-        } else {
+        } else if (!exception_spec(p, &d->attrs)) {
             return link;
         }
     }
@@ -552,6 +586,7 @@ jf_Status jf_cdef(jf_Scope *s, const char *text, size_t n,
     p.pack = p.pack_default = o->pack;
     p.packed_all = o->packed;
     p.gil = o->gil;
+    p.may_throw = o->may_throw;
     p.oracle = o->oracle;
     p.in_place = o->terminated;
     /* of typical headers, to size the tables */

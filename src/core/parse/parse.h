@@ -64,6 +64,8 @@ typedef struct jf_Symbol {
     uint8_t gil;         /* jf_Gil */
     bool real_negative;  /* `real` is below zero; else read it as uint64_t */
     uint16_t flags;      /* JF_S_* */
+    bool gil_own;        /* `gil` was said of this function by itself */
+    bool no_throw;       /* it was said that it throws nothing */
     uint32_t line;       /* of the declaration in its cdef */
     uint32_t order;      /* number of declaration in the scope */
     int64_t value;       /* CONSTANT */
@@ -131,6 +133,9 @@ jf_Status jf_parse_type(jf_Scope *s, const char *text, size_t n,
  * with override, or the end of the scope. Built-in typedefs (size_t, off_t,
  * FILE...) are found by jf_parse_type but are no symbols. */
 const jf_Symbol *jf_scope_find(const jf_Scope *s, const char *name, size_t n);
+/* A policy for one function, in place of what its declaration says. False: there is
+ * no function of this name. */
+bool jf_scope_set_gil(jf_Scope *s, const char *name, size_t n, jf_Gil gil);
 
 /* Tags: kind JF_STRUCT, JF_UNION or JF_ENUM. NULL if there is none. Borrowed. */
 jf_Type *jf_scope_tag(const jf_Scope *s, jf_Kind kind, const char *name, size_t n);

@@ -97,6 +97,16 @@ const jf_Symbol *jf_scope_find(const jf_Scope *s, const char *name, size_t n)
     return m ? m->symbol : NULL;
 }
 
+bool jf_scope_set_gil(jf_Scope *s, const char *name, size_t n, jf_Gil gil)
+{
+    const jf_Name *m = jf_names_find(&s->names, name, n);
+    if (!m || !m->symbol || m->symbol->kind != JF_SYM_FUNCTION)
+        return false;
+    m->symbol->gil = (uint8_t)gil;
+    m->symbol->gil_own = true;
+    return true;
+}
+
 jf_Type *jf_scope_tag(const jf_Scope *s, jf_Kind kind, const char *name, size_t n)
 {
     const jf_Name *m = jf_names_find(&s->names, name, n);
