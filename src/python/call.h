@@ -18,6 +18,8 @@
 #define JF_PYTHON_CALL_H
 
 #include "python/jpy.h"
+#include "python/held.h"
+#include "python/pending.h"
 
 /* --- code of one signature --------------------------------------------------- */
 
@@ -41,6 +43,9 @@ typedef struct HostCode {
     struct Variant *variants; /* owned; calls through `...` made so far */
     struct MapLoop *loops;    /* owned; of ffi.map(): map.h */
     PyCFunction entry;     /* what ml_meth becomes: thunk or C function */
+    char *names;           /* owned: whose code it is, "add/sub"; NULL: nobody's yet */
+    uint8_t n_names;       /* functions named there */
+    uint8_t has_pointers;  /* function pointers are called by it too */
 } HostCode;
 
 /* --- a library's function ------------------------------------------------------ */
@@ -64,6 +69,11 @@ typedef struct Sized {
     SizedParam params[]; /* C's, in order */
 } Sized;
 
+/* One parameter says how many items are behind another: counted from 0. */
+typedef struct jpy_Access {
+    uint16_t array, length;
+} jpy_Access;
+
 typedef struct FunctionInfo {
     PyObject_HEAD
     PyMethodDef def;     /* of the builtin; its name and doc lie in `text` */
@@ -78,9 +88,15 @@ typedef struct FunctionInfo {
     Sized *sized;        /* owned; NULL: every parameter has its argument */
     uint8_t gil;         /* jf_Gil: what was declared */
     uint8_t throws;      /* JF_S_MAY_THROW was declared */
+    PyObject *cxx;       /* of its FFI, if it throws: owned; NULL */
     uint8_t decided;     /* `policy` is */
     uint8_t policy;      /* POLICY_*: ask jpy_policy() */
+    uint8_t checked;     /* of a checked FFI: checked_call.c */
+    uint32_t n_access;   /* ... what it declares of lengths; owned */
+    struct jpy_Access *access;
     uint8_t ready;       /* ml_meth is a compiled wrapper and stays */
+    unsigned char *way;  /* ... which looks here for the policy: module_abi.h; NULL: it
+                            does not */
     struct FunctionInfo *all_prev, *all_next; /* in st->functions */
     PyCFunction plain;   /* what ml_meth is when nothing is traced; NULL: nothing is */
 } FunctionInfo;
@@ -110,6 +126,8 @@ struct Handle {
     LibSource *src;          /* owned; NULL when closed */
     FunctionInfo *first;     /* functions made and still alive; borrowed */
     struct FusedWatch *watches; /* fused functions that call into it; borrowed */
+    uint8_t gil;             /* jf_Gil given to dlopen(); JF_GIL_DEFAULT */
+    uint8_t may_throw;       /* so was may_throw=True */
     Py_ssize_t exports;      /* who looks at its variables: jpy_pin() in export.h */
     PyObject *module;        /* borrowed; NULL when it is gone */
     char *name;              /* owned */
@@ -139,6 +157,9 @@ size_t jpy_signature_param(const char *doc, uint32_t i, const char **name);
 
 /* --- call.c ------------------------------------------------------------------------- */
 
+/* `f` is called by this jf_Gil from now on, also through builtins there are already;
+ * calls under way end as they began. */
+void jpy_set_policy(FunctionInfo *f, uint8_t gil);
 /* Another builtin of this function of a library. */
 PyObject *jpy_function_builtin(CDataObject *fn);
 /* The code for calling `fn`, made at first need; NULL with an exception. */
@@ -152,11 +173,40 @@ int jpy_arity_flags(const jf_Type *fn);
 uint8_t jpy_policy(FunctionInfo *f);
 /* The same for any function pointer: what is no library's function lets go. */
 uint8_t jpy_policy_of(CDataObject *fn);
+/* POLICY_PROVED, perhaps with POLICY_NO_ERRNO, or 0; *p receives the reason. */
+uint8_t jpy_proved(const FunctionInfo *f, jf_Proof *p);
+/* Do loops over many items keep the GIL? Only where "hold" was asked for: what was
+ * proved is short, not many times it. */
+bool jpy_holds_loops(CDataObject *fn);
+
+/* The code that calls of `fn` use, made now if need be; NULL with an exception. */
+HostCode *jpy_function_code(CDataObject *fn);
+
+/* --- call_name.c ---------------------------------------------------------------------- */
+
+/* A function of this name uses the code too (NULL: a function pointer); debuggers see
+ * it in the name of the code. `fn`: its type. */
+void jpy_code_join(HostCode *c, const jf_Type *fn, const char *name);
+/* Code of one function alone. */
+void jpy_code_call(jf_Code *code, const jf_Type *fn, const char *name);
+/* A callback is called as what it calls; NULL: that changes. */
+void jpy_callback_called(const jf_Callback *cb, const CTypeObject *ct,
+                         PyObject *callable);
 
 /* --- gil.c --------------------------------------------------------------------------- */
 
-/* The thread state that this thread's call has put aside; NULL: none. */
+/* The thread state that this thread's call has put aside; NULL: none. With bit 0 set
+ * (jpy_gil_idle) no call of ours has: C runs here by itself, or for a module that does
+ * not look for exceptions. */
 extern _Thread_local PyThreadState *jpy_put_aside JF_STATIC_TLS;
+static inline PyThreadState *jpy_gil_idle(PyThreadState *thread)
+{
+    return (PyThreadState *)((uintptr_t)thread | 1);
+}
+static inline PyThreadState *jpy_gil_state(PyThreadState *aside)
+{
+    return (PyThreadState *)((uintptr_t)aside & ~(uintptr_t)1);
+}
 /* Where that is, from the thread pointer. False: emitted code cannot get there and
  * calls the two below. */
 bool jpy_gil_slot(int32_t *offset);
@@ -169,42 +219,84 @@ void jpy_gil_take(PyThreadState *thread);
 PyGILState_STATE jpy_gil_ensure(void);
 void jpy_gil_release(PyGILState_STATE state);
 
+/* Around C that jiffi itself runs: errno and, by the policy of `fn`, the GIL. Use
+ * jpy_call_end() on the same thread: true, with the exception set, if the call has to
+ * raise. */
+typedef struct Around {
+    PyThreadState *thread; /* NULL: the GIL was kept */
+    uint8_t policy;        /* POLICY_* */
+    CDataObject *fn;       /* borrowed */
+    void *thrown;          /* the C++ exception that came out; NULL */
+} Around;
+void jpy_call_begin(Around *a, CDataObject *fn, uint8_t policy);
+/* f(arg), which calls the function: the only C that may throw in between. False: it
+ * has, and was not run to its end. Where the policy says nothing of that, the process
+ * ends with a message. */
+bool jpy_call_run(Around *a, void (*f)(void *), void *arg);
+bool jpy_call_end(const Around *a);
+
 /* Around a callback, whichever thread it comes from. */
 typedef struct Gil {
-    PyThreadState *mine;
+    PyThreadState *aside; /* what jpy_put_aside was, and is again afterwards */
+    void *held;           /* GIL_HELD: what jpy_held.fn was */
     PyGILState_STATE state;
-    enum { GIL_HELD, GIL_TAKEN, GIL_ENSURED } way;
+    enum { GIL_HELD, GIL_TAKEN, GIL_ENSURED, GIL_REFUSED } way;
+    bool outer; /* a call of ours is around it: what fails here is raised there */
 } Gil;
 
-/* False: Python is gone. */
-static inline bool jpy_gil_enter(Gil *g)
+/* False: Python is gone, or (GIL_REFUSED) the GIL is with a call that waits for this
+ * thread: held.h. `who`: the Callback, for its message; NULL. */
+static inline bool jpy_gil_enter(Gil *g, void *who)
 {
-    PyThreadState *mine = jpy_put_aside;
+    PyThreadState *aside = jpy_put_aside, *mine = jpy_gil_state(aside);
+    g->aside = aside;
+    g->held = NULL;
     g->way = GIL_HELD;
     g->state = PyGILState_LOCKED; /* for compilers that cannot see it unused */
-    if (!mine && jpy_thread_holds_gil())
+    g->outer = mine && mine == aside;
+    if (!mine && jpy_thread_holds_gil()) {
+        g->held = jpy_held.fn;
+        g->outer = g->held != NULL;
+        jpy_held.fn = NULL;
+        if (JF_UNLIKELY(g->outer && jpy_held.trouble == (void *)&jpy_held))
+            jpy_held_note();
         return true;
+    }
     if (!Py_IsInitialized())
         return false;
-    if (!mine) {
+    if (mine && jpy_thread_is_current(mine)) { /* C has taken it by itself */
+        jpy_put_aside = NULL;
+        return true;
+    }
+    if (!jpy_held_arrive(who)) {
+        g->way = GIL_REFUSED;
+        return false;
+    }
+    if (mine) {
+        jpy_put_aside = NULL;
+        g->way = GIL_TAKEN;
+        PyEval_RestoreThread(mine);
+    } else {
         g->way = GIL_ENSURED;
         g->state = jpy_gil_ensure();
-    } else if (!jpy_thread_is_current(mine)) { /* else C has taken it by itself */
-        g->way = GIL_TAKEN;
-        g->mine = mine;
-        jpy_put_aside = NULL;
-        PyEval_RestoreThread(mine);
     }
+    jpy_held_arrived();
     return true;
 }
 
 static inline void jpy_gil_leave(const Gil *g)
 {
-    if (g->way == GIL_TAKEN) {
-        jpy_put_aside = g->mine; /* before: without the GIL it may become NULL */
-        PyEval_SaveThread();
-    } else if (g->way == GIL_ENSURED) {
+    if (g->way == GIL_ENSURED) {
         jpy_gil_release(g->state);
+        return;
+    }
+    jpy_put_aside = g->aside; /* before: without the GIL it may become NULL */
+    if (g->way == GIL_TAKEN) {
+        PyEval_SaveThread();
+    } else if (g->held) {
+        jpy_held_begin(g->held);
+        if (jpy_pending)
+            jpy_held.trouble = &jpy_pending;
     }
 }
 

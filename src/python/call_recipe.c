@@ -11,6 +11,7 @@
  * their jf_Type, which the signature keeps.
  */
 #include "python/call_recipe.h"
+#include "python/cxx.h"
 #include "python/pending.h"
 
 enum {
@@ -216,17 +217,42 @@ static void take(Maker *m)
               m->fast_gil ? HELPER(PyEval_RestoreThread) : HELPER(jpy_gil_take));
 }
 
-/* A call that keeps the GIL says so: pending.h. T1 is free here. */
-static void held(Maker *m, bool begins)
+/* A call that keeps the GIL says so, and lets those go first who wait for the GIL in
+ * callbacks: held.h. T1, T2 are free here; T0 is the target unless `lone`. */
+static void held_begins(Maker *m, bool lone)
 {
     jf_Recipe *r = &m->r;
+    int32_t self;
     if (m->release || !m->may_fail)
         return;
+    uint32_t some = jf_recipe_label(r), none = jf_recipe_label(r);
     jf_const(r, JF_T1, jpy_address(&jpy_held));
-    if (begins)
-        jf_store(r, JF_T1, offsetof(Held, fn), JF_R0, 8);
+    if (jf_os_thread_self_offset(&self)) {
+        jf_load(r, JF_T2, JF_THREAD, self, 8, false);
+        jf_store(r, JF_T1, offsetof(Held, thread), JF_T2, 8);
+    }
+    jf_store(r, JF_T1, offsetof(Held, fn), JF_R0, 8);
+    jf_branchm(r, JF_T1, offsetof(Held, waiting), JF_NE, JF_NOREG, 0, some);
+    if (lone)
+        jf_jump(r, none);
     else
-        jf_recipe_put(r, JF_INS(.op = JF_OP_STORE, .a = JF_T1, .b = JF_NOREG,
+        jf_op(r, JF_OP_COLD);
+    jf_label(r, some);
+    jf_arg(r, 0, JF_R0, 0);
+    jf_helper(r, JF_NOREG, HELPER(jpy_held_yield));
+    if (!lone) {
+        jf_load(r, JF_T0, JF_R0, offsetof(CDataObject, data), 8, false);
+        jf_jump(r, none);
+        jf_op(r, JF_OP_HOT);
+    }
+    jf_label(r, none);
+}
+
+/* T1 is the address of jpy_held afterwards. */
+static void held_ends(Maker *m)
+{
+    jf_const(&m->r, JF_T1, jpy_address(&jpy_held));
+    jf_recipe_put(&m->r, JF_INS(.op = JF_OP_STORE, .a = JF_T1, .b = JF_NOREG,
                                 .off = offsetof(Held, fn), .w = 8));
 }
 
@@ -238,19 +264,21 @@ static void foreign(Maker *m, bool lone)
         load_target(m);
     if (m->release)
         let_go(m);
-    if (m->fast_errno)
+    held_begins(m, lone);
+    if (m->keeps_errno && m->fast_errno)
         copy_word(m, m->errno_at, m->saved_at);
-    else
+    else if (m->keeps_errno)
         jf_helper(r, JF_NOREG, HELPER(jf_os_errno_restore));
-    held(m, true);
     if (lone)
         jf_load(r, JF_T0, JF_FRAME, m->target, 8, false);
-    else if (m->release || !m->fast_errno)
+    else if (m->release || (m->keeps_errno && !m->fast_errno))
         jf_load(r, JF_T0, JF_R0, offsetof(CDataObject, data), 8, false);
     if (m->plan->sret != JF_SRET_NONE)
         jf_recipe_put(r,
                       JF_INS(.op = JF_OP_PLACERET, .b = JF_FRAME, .off = m->ret));
-    jf_recipe_put(r, JF_INS(.op = JF_OP_FOREIGN, .b = JF_T0));
+    jf_recipe_put(r, JF_INS(.op = JF_OP_FOREIGN, .b = JF_T0,
+                            .s = (m->policy & POLICY_THROWS) != 0,
+                            .label = m->caught[lone]));
 }
 
 /* As a word. */
@@ -266,59 +294,83 @@ static void free_temps(Maker *m)
     jf_helper(&m->r, JF_NOREG, HELPER(jpy_temps_free));
 }
 
-/* To `failed` if a callback has left an exception; T1 is free. */
-static void branch_if_failed(Maker *m, uint32_t failed)
+/* The result, between its register and m->ret. */
+static void keep_result(Maker *m, bool back)
+{
+    jf_Recipe *r = &m->r;
+    ResultWay way = result_way(m);
+    uint8_t size = (uint8_t)m->plan->result.size;
+    if (way == GIVES_INT && back)
+        jf_load(r, JF_T0, JF_FRAME, m->ret, 8, false);
+    else if (way == GIVES_INT)
+        jf_store(r, JF_FRAME, m->ret, JF_T0, 8);
+    else if (way == GIVES_FLOAT && back)
+        jf_recipe_put(r, JF_INS(.op = JF_OP_LOADF, .a = JF_F0, .b = JF_FRAME,
+                                .off = m->ret, .w = size));
+    else if (way == GIVES_FLOAT)
+        jf_recipe_put(r, JF_INS(.op = JF_OP_STOREF, .a = JF_FRAME, .b = JF_F0,
+                                .off = m->ret, .w = size));
+}
+
+/* To `maybe` if a callback may have left an exception; T1 is free. */
+static void branch_if_maybe(Maker *m, uint32_t maybe)
 {
     jf_Recipe *r = &m->r;
     if (!m->release) {
-        held(m, false);
-        jf_branchm(r, JF_T1, offsetof(Held, trouble), JF_NE, JF_NOREG, 0, failed);
+        held_ends(m);
+        jf_branchm(r, JF_T1, offsetof(Held, trouble), JF_NE, JF_NOREG, 0, maybe);
     } else if (m->fast_pending) {
-        jf_branchm(r, JF_THREAD, m->pending_at, JF_NE, JF_NOREG, 0, failed);
+        jf_branchm(r, JF_THREAD, m->pending_at, JF_NE, JF_NOREG, 0, maybe);
     } else {
-        jf_helper(r, JF_T0, HELPER(call_failed));
-        jf_branch(r, JF_T0, JF_NE, JF_NOREG, 0, failed);
+        jf_jump(r, maybe);
     }
 }
 
-/* The call raises then. The copy for temporaries is cold as a whole. */
-static void look_for_failure(Maker *m, bool lone)
+/* The call raises if a callback has left an exception. The copy for temporaries is
+ * cold as a whole. `clean`: the result is in its register, not in m->ret. */
+static void look_for_failure(Maker *m, bool lone, bool clean)
 {
     jf_Recipe *r = &m->r;
-    uint32_t failed = jf_recipe_label(r), fine = jf_recipe_label(r);
+    uint32_t maybe = jf_recipe_label(r), fine = jf_recipe_label(r);
     if (!m->may_fail)
         return;
-    branch_if_failed(m, failed);
+    branch_if_maybe(m, maybe);
     if (lone)
         jf_jump(r, fine);
     else
         jf_op(r, JF_OP_COLD);
+    jf_label(r, maybe);
+    if (clean)
+        keep_result(m, false);
+    jf_helper(r, JF_T0, HELPER(call_failed));
+    uint32_t failed = jf_recipe_label(r);
+    jf_branch(r, JF_T0, JF_NE, JF_NOREG, 0, failed);
+    if (clean)
+        keep_result(m, true);
+    jf_jump(r, fine);
     jf_label(r, failed);
-    if (!m->release || m->fast_pending)
-        jf_helper(r, JF_NOREG, HELPER(jpy_call_failed));
     if (lone)
         free_temps(m);
     if (m->lone) /* no others here */
         jf_return(r, JF_NOREG, 0);
     else
         jf_jump(r, m->fail);
-    if (lone)
-        jf_label(r, fine);
-    else
+    if (!lone)
         jf_op(r, JF_OP_HOT);
+    jf_label(r, fine);
 }
 
 /* Between the call and the result's boxing: errno, the GIL, temporaries. */
-static void after(Maker *m, bool lone)
+static void after(Maker *m, bool lone, bool clean)
 {
     jf_Recipe *r = &m->r;
-    if (m->fast_errno)
+    if (m->keeps_errno && m->fast_errno)
         copy_word(m, m->saved_at, m->errno_at);
-    else
+    else if (m->keeps_errno)
         jf_helper(r, JF_NOREG, HELPER(jf_os_errno_save));
     if (m->release)
         take(m);
-    look_for_failure(m, lone);
+    look_for_failure(m, lone, clean);
     if (lone)
         free_temps(m);
     if (m->lone || !m->has_temps)
@@ -333,32 +385,53 @@ static void after(Maker *m, bool lone)
     jf_label(r, none);
 }
 
+/* Cold: a C++ exception has come out of the call. As after(), then it is raised. */
+static void caught(Maker *m, bool lone)
+{
+    jf_Recipe *r = &m->r;
+    jf_label(r, m->caught[lone]);
+    jf_recipe_put(r, JF_INS(.op = JF_OP_CATCH, .a = JF_T0));
+    jf_store(r, JF_FRAME, m->ret, JF_T0, 8);
+    if (m->keeps_errno && m->fast_errno)
+        copy_word(m, m->saved_at, m->errno_at);
+    else if (m->keeps_errno)
+        jf_helper(r, JF_NOREG, HELPER(jf_os_errno_save));
+    if (m->release)
+        take(m);
+    else if (m->may_fail)
+        held_ends(m);
+    jf_load(r, JF_T0, JF_FRAME, m->ret, 8, false);
+    jf_arg(r, 0, JF_R0, 0);
+    jf_arg(r, 1, JF_T0, 0);
+    jf_helper(r, JF_NOREG, HELPER(jpy_cxx_raise));
+    if (lone)
+        free_temps(m);
+    if (m->lone) /* no others here */
+        jf_return(r, JF_NOREG, 0);
+    else
+        jf_jump(r, m->fail);
+}
+
 /* The foreign call and what follows it, up to the return. */
 static void call_and_return(Maker *m, bool lone)
 {
     jf_Recipe *r = &m->r;
     bool clean =
-        m->fast_errno && !m->release && !lone && (!m->has_temps || m->lone);
+        (m->fast_errno || !m->keeps_errno) && !m->release && !lone &&
+        (!m->has_temps || m->lone);
     ResultWay way = result_way(m);
-    uint8_t size = (uint8_t)m->plan->result.size;
     foreign(m, lone);
     if (way == GIVES_INT)
         jf_recipe_put(r, JF_INS(.op = JF_OP_RESULT, .a = JF_T0));
-    if (way == GIVES_INT && !clean)
-        jf_store(r, JF_FRAME, m->ret, JF_T0, 8);
     if (way == GIVES_FLOAT)
         jf_recipe_put(r, JF_INS(.op = JF_OP_RESULTF, .a = JF_F0));
-    if (way == GIVES_FLOAT && !clean)
-        jf_recipe_put(r, JF_INS(.op = JF_OP_STOREF, .a = JF_FRAME, .b = JF_F0,
-                                .off = m->ret, .w = size));
+    if (!clean)
+        keep_result(m, false);
     if (way == GIVES_MEMORY && m->plan->sret == JF_SRET_NONE)
         jf_recipe_put(r, JF_INS(.op = JF_OP_RESULTM, .b = JF_FRAME, .off = m->ret));
-    after(m, lone);
-    if (way == GIVES_INT && !clean)
-        jf_load(r, JF_T0, JF_FRAME, m->ret, 8, false);
-    if (way == GIVES_FLOAT && !clean)
-        jf_recipe_put(r, JF_INS(.op = JF_OP_LOADF, .a = JF_F0, .b = JF_FRAME,
-                                .off = m->ret, .w = size));
+    after(m, lone, clean);
+    if (!clean)
+        keep_result(m, true);
     if (way == GIVES_NONE)
         return_none(r);
     else if (way == GIVES_INT)
@@ -433,6 +506,11 @@ static void make(Maker *m)
     jf_Recipe *r = &m->r;
     m->fail = jf_recipe_label(r);
     m->lone_tail = jf_recipe_label(r);
+    if (m->policy & POLICY_THROWS) {
+        m->caught[0] = jf_recipe_label(r);
+        m->caught[1] = jf_recipe_label(r);
+    }
+    r->names = true;
     if (m->flags == METH_FASTCALL)
         check_count(m);
     m->shared = choose_shared(m);
@@ -450,6 +528,8 @@ static void make(Maker *m)
         jf_place(r, 0, JF_T1);
         call_and_return(m, true);
     }
+    for (int lone = 0; m->policy & POLICY_THROWS && lone <= m->lone; lone++)
+        caught(m, lone);
     jf_label(r, m->fail);
     if (m->has_temps) {
         uint32_t none = jf_recipe_label(r);
@@ -481,6 +561,7 @@ static int thunk(Maker *m, uint8_t policy, jf_Code **code)
     m->policy = policy;
     m->release = !(policy & POLICY_HOLD);
     m->may_fail = !(policy & POLICY_PROVED);
+    m->keeps_errno = !(policy & POLICY_NO_ERRNO);
     m->fast_pending = jpy_pending_slot(&m->pending_at);
     jf_Diag d = JF_DIAG_INIT;
     jf_Status s = jf_plan_of(m->st->universe, m->fn, &m->plan, &d);
@@ -522,4 +603,13 @@ int jpy_sized_thunk(CDataObject *fn, jf_Code **code)
     int bad = thunk(&m, jpy_policy(f), code);
     PyMem_Free(m.lengths);
     return bad;
+}
+
+const char *jpy_recipe_helper(uintptr_t at)
+{
+    if (at == HELPER(box_pointer))
+        return "make a cdata of the pointer";
+    if (at == HELPER(jpy_long_big))
+        return "make an int that is not a small one";
+    return at == HELPER(call_failed) ? "has a callback failed?" : NULL;
 }

@@ -19,6 +19,7 @@ typedef struct Maker {
                                    array gave; 0: none yet; with `sized` */
     uint8_t policy;             /* POLICY_* */
     bool release;               /* let go of the GIL around the call */
+    bool keeps_errno;           /* C may touch errno: it gets and gives Python's */
     bool may_fail;              /* a callback may have left an exception */
     bool fast_pending;          /* which is within reach of machine code */
     int32_t pending_at;         /* from THREAD, if fast_pending */
@@ -36,6 +37,8 @@ typedef struct Maker {
     int32_t cell;  /* frame: one converted argument */
     int32_t ret;   /* frame: a result in memory */
     uint32_t fail; /* label: free what there is, return NULL */
+    uint32_t caught[2]; /* labels: a C++ exception came out of the call; [1]: of the
+                           copy, if lone */
 } Maker;
 
 static inline uintptr_t jpy_address(const void *p)
@@ -45,6 +48,8 @@ static inline uintptr_t jpy_address(const void *p)
 
 /* The type object that argument `i` is compared with first; NULL: none. */
 const void *jpy_recipe_usual_type(const Maker *m, uint32_t i);
+/* What a helper does that only call_recipe.c knows; NULL: it is none. */
+const char *jpy_recipe_helper(uintptr_t at);
 /* Unbox argument `i` and put it into its place. */
 void jpy_recipe_argument(Maker *m, uint32_t i);
 

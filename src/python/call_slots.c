@@ -6,7 +6,6 @@
  * an argument is not of the usual kind, so that both behave the same.
  */
 #include "python/call.h"
-#include "python/pending.h"
 
 #include <string.h>
 
@@ -212,23 +211,26 @@ PyObject *jpy_result(CDataObject *fn, char *mem)
 
 /* --- the call ------------------------------------------------------------------------ */
 
+typedef struct BlockCall {
+    const jf_Call *call;
+    void *target, *block, *ret;
+} BlockCall;
+
+static void run_block(void *arg)
+{
+    const BlockCall *c = arg;
+    jf_call(c->call, c->target, c->block, c->ret);
+}
+
 int jpy_call_block(const jf_Call *call, CDataObject *fn, uint8_t policy,
                    void *block, void *ret)
 {
     void *target = fn->data;
-    PyThreadState *thread = NULL;
-    if (!(policy & POLICY_HOLD))
-        thread = jpy_gil_let_go();
-    else if (!(policy & POLICY_PROVED))
-        jpy_held.fn = fn;
-    jf_os_errno_restore();
-    jf_call(call, target, block, ret);
-    jf_os_errno_save();
-    if (thread)
-        jpy_gil_take(thread);
-    else if (!(policy & POLICY_PROVED))
-        jpy_held.fn = NULL;
-    return jpy_call_failed() ? -1 : 0;
+    Around around;
+    BlockCall c = {call, target, block, ret};
+    jpy_call_begin(&around, fn, policy);
+    jpy_call_run(&around, run_block, &c);
+    return jpy_call_end(&around) ? -1 : 0;
 }
 
 HostCode *jpy_slots_code(CDataObject *fn)

@@ -2,8 +2,8 @@
  *
  * Python functions called from C: ffi.callback, and behind extern "Python". The
  * record of a callback is the owner of its cdata: it goes with the last reference
- * to the cdata, and C must not call the address after that. What becomes of an exception is decided in one place,
- * callback_failed().
+ * to the cdata, and C must not call the address after that. What becomes of an
+ * exception is decided in callback_error.c.
  */
 #include "python/callback.h"
 
@@ -11,21 +11,6 @@
 #include <string.h>
 
 enum { FEW_ARGS = 8 };
-
-typedef struct Callback {
-    PyObject_HEAD CTypeObject *ctype; /* owned: the function pointer's */
-    PyObject *callable;               /* owned; NULL: cleared, or lent back */
-    PyObject *onerror;                /* owned; NULL: none */
-    PyObject *ctypes;                 /* tuple: result, parameters */
-    uint8_t *codes;                   /* owned: Code of each parameter */
-    uint8_t is_even;                  /* slot of parameter i: 8 * i */
-    jf_Callback *cb;                  /* owned; NULL: extern "Python" */
-    Anchor *anchor;                   /* owned; what cb leads to; NULL likewise */
-    PyObject *was;                    /* jpy_callback_was(callable) */
-    char *error;     /* owned: the result C gets after an exception */
-    Py_ssize_t size; /* bytes of the result; 0: void */
-    uint8_t code;    /* Code of the result */
-} Callback;
 
 /* --- the object -------------------------------------------------------------------- */
 
@@ -137,64 +122,9 @@ static inline int put_result(Callback *c, char *ret, PyObject *value)
     return 0;
 }
 
-/* --- exceptions ------------------------------------------------------------------------- */
-
-/* Hand the current exception to sys.unraisablehook. */
-static void print_exception(const char *where, PyObject *callable, const char *more)
+int jpy_callback_result(Callback *c, char *ret, PyObject *value)
 {
-    PyObject *e = jpy_exception_take();
-    PyObject *text = callable
-                         ? PyUnicode_FromFormat("%s%R%s", where, callable, more)
-                         : PyUnicode_FromString(where);
-    if (!text)
-        PyErr_Clear();
-    if (e)
-        jpy_exception_give(e);
-    if (text)
-        jpy_write_unraisable(text);
-    else
-        PyErr_WriteUnraisable(callable);
-    PyErr_Clear();
-    Py_XDECREF(text);
-}
-
-/* Let onerror have the exception; what it returns, if not None, is the result. */
-static void ask_onerror(Callback *c, char *ret, const char *more)
-{
-    PyObject *e = jpy_exception_take();
-    PyObject *trace = e ? PyException_GetTraceback(e) : NULL;
-    PyObject *r = PyObject_CallFunctionObjArgs(
-        c->onerror, e ? (PyObject *)Py_TYPE(e) : Py_None, e ? e : Py_None,
-        trace ? trace : Py_None, NULL);
-    if (r && r != Py_None)
-        put_result(c, ret, r);
-    Py_XDECREF(r);
-    Py_XDECREF(trace);
-    if (!PyErr_Occurred()) {
-        Py_XDECREF(e);
-        return;
-    }
-    PyObject *second = jpy_exception_take();
-    if (e) {
-        jpy_exception_give(e);
-        print_exception("from cffi callback ", c->callable, more);
-    }
-    jpy_exception_give(second);
-    print_exception("during handling of the above exception by 'onerror'", NULL,
-                    "");
-}
-
-/* The one place that decides what becomes of an exception: C gets the error value,
- * the exception goes to onerror or is printed. */
-static void callback_failed(Callback *c, char *ret, bool converting)
-{
-    const char *more = converting ? ", trying to convert the result back to C" : "";
-    if (c->size)
-        memcpy(ret, c->error, (size_t)c->size);
-    if (c->onerror)
-        ask_onerror(c, ret, more);
-    else
-        print_exception("from cffi callback ", c->callable, more);
+    return put_result(c, ret, value);
 }
 
 /* --- C calls -------------------------------------------------------------------------------- */
@@ -228,16 +158,16 @@ static char *argument_at(Callback *c, const jf_Plan *plan, char *slots, uint32_t
     return by_value ? slots + 8 * i : *(char **)(slots + 8 * i);
 }
 
-static void callback_run(Callback *c, const jf_Plan *plan, char *slots, char *ret)
+static Failed callback_run(Callback *c, const jf_Plan *plan, char *slots, char *ret)
 {
     PyObject *few[FEW_ARGS + 1], **args = few;
     uint32_t n = (uint32_t)PyTuple_GET_SIZE(c->ctypes) - 1, done = 0;
     PyObject *result = NULL;
     bool converting = false;
+    Failed failed = {NULL, NULL};
     if (n > FEW_ARGS && !(args = PyMem_Malloc((n + 1) * sizeof *args))) {
         PyErr_NoMemory();
-        callback_failed(c, ret, false);
-        return;
+        return jpy_callback_failed(c, ret, false);
     }
     args++; /* one cell before the arguments is the callee's to use */
     for (; done < n; done++) {
@@ -252,23 +182,75 @@ static void callback_run(Callback *c, const jf_Plan *plan, char *slots, char *re
         converting = put_result(c, ret, result) < 0;
         Py_DECREF(result);
     }
-    if (!result || converting)
-        callback_failed(c, ret, converting);
+    if (JF_UNLIKELY(!result || converting))
+        failed = jpy_callback_failed(c, ret, converting);
     while (done)
         Py_DECREF(args[--done]);
     if (--args != few)
         PyMem_Free(args);
+    return failed;
+}
+
+/* The last thing of a callback: from here to the call around it no Python runs. */
+static void leave_failed(const Gil *gil, Failed f)
+{
+    jpy_pending_raise(gil->outer, f.exception, f.who);
+    Py_XDECREF(f.who);
+}
+
+/* Another callback of this call has failed. */
+static void callback_again(Callback *c, const Gil *gil, const jf_Plan *plan,
+                           char *slots, char *ret)
+{
+    if (c->errors == ERRORS_RAISE) {
+        if (c->size)
+            memcpy(ret, c->error, (size_t)c->size);
+        return;
+    }
+    Earlier earlier = jpy_pending_put_aside();
+    Py_INCREF(c);
+    Failed f = callback_run(c, plan, slots, ret);
+    Py_DECREF(c);
+    if (f.exception)
+        leave_failed(gil, f);
+    jpy_pending_put_back(earlier);
+}
+
+static inline void callback_call(Callback *c, const Gil *gil, const jf_Plan *plan,
+                                 char *slots, char *ret)
+{
+    if (JF_UNLIKELY(jpy_pending != NULL)) {
+        callback_again(c, gil, plan, slots, ret);
+        return;
+    }
+    Py_INCREF(c);
+    Failed f = callback_run(c, plan, slots, ret);
+    Py_DECREF(c);
+    if (JF_UNLIKELY(f.exception != NULL))
+        leave_failed(gil, f);
 }
 
 /* Where this thread's errno is: known after its first callback. */
 static _Thread_local int *errno_cell JF_STATIC_TLS;
 
 /* Nobody is there any more. */
-static void callback_gone(const Anchor *a)
+static void callback_gone(const Anchor *a, const Gil *gil)
 {
     const Callback *c = a->c;
+    Earlier earlier = jpy_pending_put_aside();
     jpy_gone_error(a, c ? c->ctype : NULL, c ? c->was : NULL);
-    print_exception("from a call of C", NULL, "");
+    if (a->cffi)
+        jpy_callback_print("from a call of C", NULL, "");
+    else
+        jpy_pending_raise(gil->outer, jpy_exception_take(), NULL);
+    jpy_pending_put_back(earlier);
+}
+
+/* The GIL is with a call that waits for this one: C gets the error value. */
+static void refused(const Callback *c, char *ret)
+{
+    if (c && c->size)
+        memcpy(ret, c->error, (size_t)c->size);
 }
 
 static void callback_entry(void *context, const jf_Plan *plan, void *slots,
@@ -282,18 +264,17 @@ static void callback_entry(void *context, const jf_Plan *plan, void *slots,
         jf_os_errno_save();
     Gil gil;
     bool waited = jpy_anchor_enter(a);
-    if (jpy_gil_enter(&gil)) { /* else Python is gone: the result is zero */
+    if (jpy_gil_enter(&gil, a->c)) { /* else Python is gone: the result is zero */
         Callback *c = a->c;
-        if (c && c->callable) {
-            Py_INCREF(c);
-            callback_run(c, plan, slots, ret);
-            Py_DECREF(c);
-        } else {
-            callback_gone(a); /* the result is zero */
-        }
+        if (c && c->callable)
+            callback_call(c, &gil, plan, slots, ret);
+        else
+            callback_gone(a, &gil); /* the result is zero */
         jpy_anchor_arrive(a, waited);
         jpy_gil_leave(&gil);
     } else {
+        if (gil.way == GIL_REFUSED)
+            refused(a->c, ret);
         jpy_anchor_arrive(a, waited);
     }
     if (saved)
@@ -308,14 +289,15 @@ void jpy_extern_call(PyObject **target, void *cells, void (*nobody)(void *ctx),
     jf_os_errno_save();
     Gil gil;
     bool done = false;
-    if (jpy_gil_enter(&gil)) {
-        Callback *c = (Callback *)Py_XNewRef(*target);
-        if (c) {
-            callback_run(c, NULL, cells, cells);
-            Py_DECREF((PyObject *)c);
-            done = true;
-        }
+    if (jpy_gil_enter(&gil, *target)) {
+        Callback *c = (Callback *)*target;
+        if (c)
+            callback_call(c, &gil, NULL, cells, cells);
+        done = c != NULL;
         jpy_gil_leave(&gil);
+    } else if (gil.way == GIL_REFUSED && *target) {
+        refused((Callback *)*target, cells);
+        done = true;
     }
     if (!done)
         nobody(ctx);
@@ -347,6 +329,7 @@ static Callback *callback_new(State *st, CTypeObject *ct, PyObject *callable,
     Callback *c = (Callback *)st->callback_type->tp_alloc(st->callback_type, 0);
     if (!c)
         return NULL;
+    c->errors = st->cffi ? ERRORS_PRINT : ERRORS_RAISE;
     c->ctype = (CTypeObject *)Py_NewRef((PyObject *)ct);
     c->callable = Py_NewRef(callable);
     c->onerror = onerror != Py_None ? Py_NewRef(onerror) : NULL;
@@ -401,9 +384,11 @@ static Callback *callback_of(State *st, CTypeObject *ct, PyObject *callable,
 }
 
 PyObject *jpy_extern_target(State *st, CTypeObject *ct, PyObject *callable,
-                            PyObject *error, PyObject *onerror)
+                            PyObject *error, PyObject *onerror, uint8_t errors)
 {
     Callback *c = callback_of(st, ct, callable, error, onerror);
+    if (c && errors != ERRORS_DEFAULT)
+        c->errors = errors;
     for (uint32_t i = 0; c && i < ct->type->to->u.func->n_params; i++)
         c->is_even &= param_ctype(c, i)->code != V_RECORD;
     return (PyObject *)c;
@@ -439,14 +424,17 @@ PyObject *jpy_callback_make(CTypeObject *ct, PyObject *callable, PyObject *error
     }
     cd->owner = (PyObject *)c;
     cd->extra = Py_NewRef(callable);
+    jpy_callback_called(c->cb, ct, callable);
     return (PyObject *)cd;
 }
 
-PyObject *jpy_callback(FFIObject *ffi, CTypeObject *ct, PyObject *callable,
-                       PyObject *error, PyObject *onerror)
+PyObject *jpy_callback(CTypeObject *ct, PyObject *callable, PyObject *error,
+                       PyObject *onerror, uint8_t errors)
 {
-    (void)ffi;
-    return jpy_callback_make(ct, callable, error, onerror);
+    PyObject *cd = jpy_callback_make(ct, callable, error, onerror);
+    if (cd && errors != ERRORS_DEFAULT)
+        ((Callback *)((CDataExt *)cd)->owner)->errors = errors;
+    return cd;
 }
 
 void jpy_callback_lend(CDataExt *cd, PyObject *callable)

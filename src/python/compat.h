@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <structmember.h>
 #if PY_VERSION_HEX < 0x030b0000
+#include <frameobject.h>
 #include <longintrepr.h>
 #endif
 
@@ -329,6 +330,18 @@ static inline PyObject *jpy_weakref_get(PyObject *ref)
 #endif
 }
 
+/* Where a frame is in its code, for PyCode_Addr2Line(). */
+static inline int jpy_frame_lasti(PyFrameObject *frame)
+{
+#if PY_VERSION_HEX >= 0x030b0000
+    return PyFrame_GetLasti(frame);
+#elif PY_VERSION_HEX >= 0x030a0000
+    return frame->f_lasti * 2;
+#else
+    return frame->f_lasti;
+#endif
+}
+
 /* The name of a function by its code, with its class's where that is known. */
 static inline PyObject *jpy_code_name(const PyCodeObject *code)
 {
@@ -339,19 +352,6 @@ static inline PyObject *jpy_code_name(const PyCodeObject *code)
 #endif
 }
 
-/* May a dead object of the collector's be kept and made alive again? Not where
- * threads share the allocator's lists without a lock, or all objects are listed. */
-#if defined(Py_GIL_DISABLED) || defined(Py_TRACE_REFS)
-#define JPY_REUSES_GC_OBJECTS 0
-#else
-#define JPY_REUSES_GC_OBJECTS 1
-#endif
-
-/* --- hashes, files, modules ----------------------------------------------- */
-
-static inline Py_hash_t jpy_hash_pointer(const void *p)
-{
-#if PY_VERSION_HEX >= 0x030d0000
 /* The innermost Python code that runs, a new reference (NULL: none), and the place in
  * it, for jpy_site_line(). */
 static inline PyObject *jpy_frame_site(int *place)
@@ -377,6 +377,19 @@ static inline int jpy_site_line(PyCodeObject *code, int place)
 #endif
 }
 
+/* May a dead object of the collector's be kept and made alive again? Not where
+ * threads share the allocator's lists without a lock, or all objects are listed. */
+#if defined(Py_GIL_DISABLED) || defined(Py_TRACE_REFS)
+#define JPY_REUSES_GC_OBJECTS 0
+#else
+#define JPY_REUSES_GC_OBJECTS 1
+#endif
+
+/* --- hashes, files, modules ----------------------------------------------- */
+
+static inline Py_hash_t jpy_hash_pointer(const void *p)
+{
+#if PY_VERSION_HEX >= 0x030d0000
     return Py_HashPointer(p);
 #else
     return _Py_HashPointer(p);

@@ -249,6 +249,36 @@ int jpy_ffi_read_gil(PyObject *o, uint8_t *gil)
     return -1;
 }
 
+static const char *const errors_words[] = {
+    [ERRORS_RAISE] = "raise",
+    [ERRORS_PRINT] = "print",
+    [ERRORS_CONTINUE] = "continue",
+};
+
+PyObject *jpy_ffi_errors_word(uint8_t errors)
+{
+    if (errors == ERRORS_DEFAULT)
+        Py_RETURN_NONE;
+    return PyUnicode_FromString(errors_words[errors]);
+}
+
+int jpy_ffi_read_errors(PyObject *o, bool one, uint8_t *errors)
+{
+    uint8_t last = one ? ERRORS_CONTINUE : ERRORS_PRINT;
+    if (!o || o == Py_None)
+        return 0;
+    for (uint8_t i = ERRORS_RAISE; PyUnicode_Check(o) && i <= last; i++) {
+        if (PyUnicode_CompareWithASCIIString(o, errors_words[i]) == 0) {
+            *errors = i;
+            return 0;
+        }
+    }
+    PyErr_Format(PyExc_ValueError, "%s must be %s, not %R",
+                 one ? "errors" : "callback_errors",
+                 one ? "'raise', 'print' or 'continue'" : "'raise' or 'print'", o);
+    return -1;
+}
+
 /* packed= and pack=, cffi's rules: exclusive; a bool; a power of two. */
 static int read_pack(PyObject *packed, PyObject *pack, jf_CdefOptions *options)
 {
@@ -350,9 +380,11 @@ PyObject *jpy_ffi_cdef(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                        PyObject *kwnames)
 {
     static const ArgSpec spec = {
-        "cdef", {"csource", "override", "packed", "pack", "gil", NULL}, 1};
+        "cdef",
+        {"csource", "override", "packed", "pack", "gil", "may_throw", NULL},
+        1};
     FFIObject *ffi = (FFIObject *)self;
-    PyObject *a[5];
+    PyObject *a[6];
     if (nargs > 4)
         return args_bad_count(&spec, 4, nargs), NULL;
     if (jpy_ffi_args(&spec, args, nargs, kwnames, a) < 0)
@@ -370,6 +402,10 @@ PyObject *jpy_ffi_cdef(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
     if (override < 0 || read_pack(a[2], a[3], &options) < 0 ||
         jpy_ffi_read_gil(a[4], &options.gil) < 0)
         return NULL;
+    int throws = a[5] ? PyObject_IsTrue(a[5]) : ffi->may_throw;
+    if (throws < 0)
+        return NULL;
+    options.may_throw = throws;
     options.override_ = override;
     if (ffi_declare(ffi, a[0], &options) < 0)
         return NULL;
@@ -424,13 +460,20 @@ PyObject *jpy_ffi_include(PyObject *self, PyObject *arg)
 PyObject *jpy_ffi_dlopen(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                          PyObject *kwnames)
 {
-    static const ArgSpec spec = {"dlopen", {"name", "flags", NULL}, 1};
-    PyObject *a[2];
+    static const ArgSpec spec = {
+        "dlopen", {"name", "flags", "gil", "may_throw", NULL}, 1};
+    PyObject *a[4];
     int flags = 0;
+    uint8_t gil = JF_GIL_DEFAULT;
+    if (nargs > 2)
+        return args_bad_count(&spec, 2, nargs), NULL;
     if (jpy_ffi_args(&spec, args, nargs, kwnames, a) < 0 ||
-        jpy_ffi_int(a[1], &flags) < 0)
+        jpy_ffi_int(a[1], &flags) < 0 || jpy_ffi_read_gil(a[2], &gil) < 0)
         return NULL;
-    return jpy_dlopen((FFIObject *)self, a[0], flags);
+    int throws = a[3] ? PyObject_IsTrue(a[3]) : 0;
+    if (throws < 0)
+        return NULL;
+    return jpy_dlopen((FFIObject *)self, a[0], flags, gil, throws);
 }
 
 PyObject *jpy_ffi_dlclose(PyObject *self, PyObject *arg)
@@ -444,8 +487,11 @@ PyObject *jpy_ffi_dlclose(PyObject *self, PyObject *arg)
 }
 
 static PyObject *make_callback(FFIObject *ffi, CTypeObject *ct, PyObject *callable,
-                               PyObject *error, PyObject *onerror)
+                               PyObject *error, PyObject *onerror, PyObject *errors)
 {
+    uint8_t how = ffi->callback_errors;
+    if (jpy_ffi_read_errors(errors, true, &how) < 0)
+        return NULL;
     if (!PyCallable_Check(callable)) {
         PyErr_Format(PyExc_TypeError,
                      "the 'python_callable' argument is not callable");
@@ -457,17 +503,18 @@ static PyObject *make_callback(FFIObject *ffi, CTypeObject *ct, PyObject *callab
                      Py_TYPE(onerror)->tp_name);
         return NULL;
     }
-    return jpy_callback(ffi, ct, callable, error ? error : Py_None,
-                        onerror ? onerror : Py_None);
+    return jpy_callback(ct, callable, error ? error : Py_None,
+                        onerror ? onerror : Py_None, how);
 }
 
-/* What a callback without a function returns: `self` is (ffi, ctype, error,
- * onerror). */
+/* What a callback without a function returns: `self` is (ffi, ctype, error, onerror,
+ * errors). */
 static PyObject *callback_decorate(PyObject *self, PyObject *callable)
 {
     return make_callback((FFIObject *)PyTuple_GET_ITEM(self, 0),
                          (CTypeObject *)PyTuple_GET_ITEM(self, 1), callable,
-                         PyTuple_GET_ITEM(self, 2), PyTuple_GET_ITEM(self, 3));
+                         PyTuple_GET_ITEM(self, 2), PyTuple_GET_ITEM(self, 3),
+                         PyTuple_GET_ITEM(self, 4));
 }
 
 static PyMethodDef callback_decorator = {"callback_decorator", callback_decorate,
@@ -476,11 +523,17 @@ static PyMethodDef callback_decorator = {"callback_decorator", callback_decorate
 PyObject *jpy_ffi_callback(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                            PyObject *kwnames)
 {
-    static const ArgSpec spec = {
+    static const ArgSpec ours = {
+        "callback",
+        {"cdecl", "python_callable", "error", "onerror", "errors", NULL},
+        1};
+    static const ArgSpec theirs = {
         "callback", {"cdecl", "python_callable", "error", "onerror", NULL}, 1};
     FFIObject *ffi = (FFIObject *)self;
-    PyObject *a[4], *result = NULL;
-    if (jpy_ffi_args(&spec, args, nargs, kwnames, a) < 0)
+    PyObject *a[5] = {NULL}, *result = NULL;
+    uint8_t how;
+    if (jpy_ffi_args(ffi->st->cffi ? &theirs : &ours, args, nargs, kwnames, a) < 0 ||
+        jpy_ffi_read_errors(a[4], true, &how) < 0)
         return NULL;
     CTypeObject *ct = jpy_ffi_type(ffi, a[0], 1);
     if (!ct)
@@ -489,10 +542,11 @@ PyObject *jpy_ffi_callback(PyObject *self, PyObject *const *args, Py_ssize_t nar
         PyErr_Format(PyExc_TypeError, "expected a function ctype, got '%U'",
                      jpy_ctype_name(ct));
     } else if (a[1] && a[1] != Py_None) {
-        result = make_callback(ffi, ct, a[1], a[2], a[3]);
+        result = make_callback(ffi, ct, a[1], a[2], a[3], a[4]);
     } else {
         PyObject *bound =
-            PyTuple_Pack(4, self, ct, a[2] ? a[2] : Py_None, a[3] ? a[3] : Py_None);
+            PyTuple_Pack(5, self, ct, a[2] ? a[2] : Py_None, a[3] ? a[3] : Py_None,
+                         a[4] ? a[4] : Py_None);
         if (bound)
             result = PyCFunction_New(&callback_decorator, bound);
         Py_XDECREF(bound);

@@ -9,7 +9,7 @@
 
 #include "python/jpy.h"
 
-enum { FFI_MAX_ARGS = 5 };
+enum { FFI_MAX_ARGS = 6 };
 
 /* The parameters of one method, by position. */
 typedef struct ArgSpec {
@@ -47,6 +47,11 @@ void *jpy_ffi_bad_type(const char *expected, PyObject *got);
 
 /* gil= of FFI() and cdef(): 0, or -1 with a ValueError that lists the choices. */
 int jpy_ffi_read_gil(PyObject *o, uint8_t *gil);
+/* errors= of callbacks, callback_errors= of FFI() (`one`: of a callback, which has more
+ * choices): the same. */
+int jpy_ffi_read_errors(PyObject *o, bool one, uint8_t *errors);
+/* The word; None for ERRORS_DEFAULT. New reference. */
+PyObject *jpy_ffi_errors_word(uint8_t errors);
 /* A cdef of our own. 0 or -1 with an exception. */
 int jpy_ffi_declare(FFIObject *ffi, const char *text);
 
@@ -61,6 +66,10 @@ FFI_FAST(dlopen);
 FFI_ONE(dlclose);
 FFI_ONE(include);
 FFI_FAST(callback);
+/* cxx_map.c */
+FFI_FAST(cxx_exception);
+/* ffi_gil.c */
+PyObject *jpy_ffi_gil(PyObject *self, PyObject *const *args, Py_ssize_t nargs);
 /* ffi_memory.c */
 FFI_FAST(new);
 FFI_FAST(cast);
@@ -97,6 +106,7 @@ FFI_PLAIN(embedding_init_code);
 FFI_PLAIN(emit_c_code);
 FFI_PLAIN(emit_python_code);
 FFI_PLAIN(batch);
+FFI_PLAIN(explain);
 FFI_PLAIN(fuse);
 FFI_PLAIN(fused_program);
 FFI_PLAIN(inline);
@@ -110,6 +120,8 @@ FFI_PLAIN(to_ctypes);
 FFI_PLAIN(verify);
 PyObject *jpy_ffi__included(PyObject *self, PyObject *unused);
 PyObject *jpy_ffi__texts(PyObject *self, PyObject *unused);
+/* explain.c */
+FFI_ONE(_explain);
 FFI_ONE(_adopt);
 
 /* stream.c */
@@ -153,12 +165,6 @@ PyObject *jpy_ffi_get_errno(PyObject *self, void *closure);
 int jpy_ffi_set_errno(PyObject *self, PyObject *value, void *closure);
 
 /* ffi_buffer.c */
-int jpy_init_buffer(State *st, PyObject *module);
-/* Contiguous bytes of a cdata pointer or array, or of a Python buffer. view->obj
- * is NULL and view->len -1 for a cdata. Release with PyBuffer_Release. */
-int jpy_ffi_get_bytes(State *st, PyObject *o, Py_buffer *view, bool writable);
-
-#endif
 typedef struct BufferObject {
     PyObject_HEAD
     char *data;
@@ -169,3 +175,9 @@ typedef struct BufferObject {
 PyObject *jpy_buffer_call(PyObject *type, PyObject *const *args, size_t nargsf,
                           PyObject *kwnames);
 PyObject *jpy_buffer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs);
+int jpy_init_buffer(State *st, PyObject *module);
+/* Contiguous bytes of a cdata pointer or array, or of a Python buffer. view->obj
+ * is NULL and view->len -1 for a cdata. Release with PyBuffer_Release. */
+int jpy_ffi_get_bytes(State *st, PyObject *o, Py_buffer *view, bool writable);
+
+#endif

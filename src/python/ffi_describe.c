@@ -395,7 +395,8 @@ PyObject *jpy_ffi__declared(PyObject *self, PyObject *unused)
     } rows[] = {{"texts", texts},           {"symbols", x.symbols},
                 {"records", x.records},     {"enums", x.enums},
                 {"lengths", x.lengths},     {"typedefs", x.typedefs},
-                {"gil", gil_word(ffi->gil)}};
+                {"gil", gil_word(ffi->gil)},
+                {"callback_errors", jpy_ffi_errors_word(ffi->callback_errors)}};
     for (size_t i = 0; i < JF_COUNT(rows); i++) {
         if (x.bad || !rows[i].value ||
             PyDict_SetItemString(all, rows[i].key, rows[i].value) < 0)

@@ -248,13 +248,14 @@ PyObject *jpy_ffi_features(PyObject *module, PyObject *unused)
 
 PyObject *jpy_ffi_def_extern(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"name", "error", "onerror", NULL};
+    static char *names[] = {"name", "error", "onerror", "errors", NULL};
     PyObject *name = Py_None, *error = Py_None, *onerror = Py_None;
+    PyObject *errors = Py_None;
     FFIObject *ffi = (FFIObject *)self;
-    if (!ffi->oracle)
-        return jpy_modgen_def_extern(ffi, name, error, onerror); /* refuses */
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOO:def_extern", names, &name,
-                                     &error, &onerror))
+    if (!ffi->oracle) /* refuses */
+        return jpy_modgen_def_extern(ffi, name, error, onerror, errors);
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|OOOO:def_extern", names, &name,
+                                     &error, &onerror, &errors))
         return NULL;
-    return jpy_modgen_def_extern(ffi, name, error, onerror);
+    return jpy_modgen_def_extern(ffi, name, error, onerror, errors);
 }

@@ -3,7 +3,11 @@
  * The FFI object itself: its life, its class attributes, and the table of its
  * methods. The methods are in the other ffi files, by topic.
  */
+#include <stdlib.h>
+#include <string.h>
+
 #include "python/cffi/stock.h"
+#include "python/checked.h"
 #include "python/export.h"
 #include "python/ffi.h"
 #include "python/ffi_doc.h"
@@ -37,7 +41,7 @@ PyObject *jpy_ffi_make(PyTypeObject *type, PyObject *args, PyObject *kwargs)
         return NULL;
     ffi->st = st;
     st->refs++;
-    ffi->gil = JF_GIL_RELEASE;
+    ffi->gil = st->cffi ? JF_GIL_RELEASE : JF_GIL_AUTO;
     ffi->scope = jf_scope_new(st->universe);
     if (!ffi->scope)
         PyErr_NoMemory();
@@ -56,12 +60,47 @@ PyObject *jpy_ffi_make(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     return NULL;
 }
 
+/* FFI(checked=...): 1, 0, or -1 with an exception. What is not said, the class says
+ * (of a checked FFI's type), and else the environment. */
+static int wants_checks(State *st, PyTypeObject *type, PyObject *kwargs)
+{
+    PyObject *o = kwargs ? PyDict_GetItemString(kwargs, "checked") : NULL;
+    if (o && o != Py_None)
+        return PyObject_IsTrue(o);
+    if (st->checked && PyType_IsSubtype(type, st->checked->ffi_type))
+        return 1;
+    const char *all = getenv("JIFFI_CHECKED");
+    return all && *all && strcmp(all, "0") != 0;
+}
+
+static PyObject *ffi_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    State *st = state_of(type);
+    int checked = st ? wants_checks(st, type, kwargs) : -1;
+    if (checked <= 0)
+        return checked < 0 ? NULL : jpy_ffi_make(type, args, kwargs);
+    PyTypeObject *class_ = jpy_checked_ffi_class(st, type);
+    PyObject *ffi = class_ ? jpy_ffi_make(class_, args, kwargs) : NULL;
+    Py_XDECREF((PyObject *)class_);
+    if (ffi)
+        ((FFIObject *)ffi)->checked = 1;
+    return ffi;
+}
+
 static int ffi_init(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"backend", "gil", NULL};
-    PyObject *backend = Py_None, *gil = Py_None;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|O$O:FFI", names, &backend,
-                                     &gil))
+    static char *ours[] = {"backend", "gil", "callback_errors", "checked",
+                           "may_throw", NULL};
+    static char *theirs[] = {"backend", "gil", NULL};
+    FFIObject *ffi = (FFIObject *)self;
+    PyObject *backend = Py_None, *gil = Py_None, *errors = NULL;
+    PyObject *checked = NULL; /* ffi_new() has looked at it */
+    int may_throw = 0;
+    bool cffi = ffi->st->cffi;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, cffi ? "|O$O:FFI" : "|O$OOOp:FFI",
+                                     cffi ? theirs : ours, &backend, &gil, &errors,
+                                     &checked, &may_throw) ||
+        jpy_ffi_read_errors(errors, false, &ffi->callback_errors) < 0)
         return -1;
     if (PyLong_Check(backend) || PyUnicode_Check(backend) ||
         PyBytes_Check(backend)) {
@@ -71,7 +110,8 @@ static int ffi_init(PyObject *self, PyObject *args, PyObject *kwargs)
             Py_TYPE(backend)->tp_name);
         return -1;
     }
-    return jpy_ffi_read_gil(gil, &((FFIObject *)self)->gil);
+    ffi->may_throw = may_throw != 0;
+    return jpy_ffi_read_gil(gil, &ffi->gil);
 }
 
 int jpy_ffi_traverse(PyObject *self, visitproc visit, void *arg)
@@ -84,6 +124,7 @@ int jpy_ffi_traverse(PyObject *self, visitproc visit, void *arg)
     Py_VISIT(ffi->onces);
     Py_VISIT(ffi->included);
     Py_VISIT(ffi->build);
+    Py_VISIT(ffi->cxx);
     return 0;
 }
 
@@ -117,6 +158,7 @@ void jpy_ffi_dealloc(PyObject *self)
     Py_CLEAR(ffi->onces);
     Py_CLEAR(ffi->included);
     Py_CLEAR(ffi->build);
+    Py_CLEAR(ffi->cxx);
     Py_CLEAR(ffi->texts);
     jpy_stock_free(ffi->stock);
     if (ffi->scope)
@@ -186,6 +228,7 @@ static PyMethodDef ffi_methods[] = {
     FAST(cdef),
     FAST(column),
     PLAIN(compile),
+    FAST(cxx_exception),
     PLAIN(def_extern),
     PLAIN(distutils_extension),
     ONE(dlclose),
@@ -195,12 +238,15 @@ static PyMethodDef ffi_methods[] = {
     PLAIN(embedding_init_code),
     PLAIN(emit_c_code),
     PLAIN(emit_python_code),
+    PLAIN(explain),
+    {"_explain", jpy_ffi__explain, METH_O, NULL},
     FAST(from_buffer),
     PLAIN(fuse),
     PLAIN(fused_program),
     ONE(from_handle),
     FAST(gc),
     FAST(getctype),
+    {"gil", AS_FUNCTION(gil), METH_FASTCALL, DOC_gil},
     ONE(include),
     FAST(init_once),
     PLAIN(inline),
@@ -250,13 +296,15 @@ static PyGetSetDef ffi_getset[] = {
     {NULL, NULL, NULL, NULL, NULL}};
 
 static PyMemberDef ffi_members[] = {
+    {"checked", T_BOOL, offsetof(FFIObject, checked), READONLY,
+     "Are its memory, pointers and calls checked? FFI(checked=True)."},
     {"__dictoffset__", T_PYSSIZET, offsetof(FFIObject, dict), READONLY, NULL},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(FFIObject, weakrefs), READONLY,
      NULL},
     {NULL, 0, 0, 0, NULL}};
 
 static PyType_Slot ffi_slots[] = {{Py_tp_doc, DOC_FFI},
-                                  {Py_tp_new, jpy_ffi_make},
+                                  {Py_tp_new, ffi_new},
                                   {Py_tp_init, ffi_init},
                                   {Py_tp_dealloc, jpy_ffi_dealloc},
                                   {Py_tp_traverse, jpy_ffi_traverse},
@@ -326,6 +374,8 @@ static int add_constants(State *st)
 
 static PyMethodDef functions[] = {
     {"features", jpy_ffi_features, METH_NOARGS, DOC_features},
+    {"checked_report", jpy_checked_report, METH_NOARGS, DOC_checked_report},
+    {"_checked_name", jpy_checked_name, METH_O, NULL},
     {"_ufunc_origin", jpy_ufunc_origin, METH_O, NULL},
     {NULL, NULL, 0, NULL}};
 

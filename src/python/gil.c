@@ -6,7 +6,8 @@
  * GIL itself, the first callback of a thread that C made) goes the long way,
  * PyGILState_Ensure.
  *
- * A thread that C made has its state kept between callbacks, in the same variable:
+ * A thread that C made has its state kept between callbacks, in the same variable
+ * (marked by bit 0, as no call of ours is around such callbacks):
  * what threading.local holds stays there, and the next callback is fast. The
  * thread's end cannot delete the state, because nobody may wait for the GIL there
  * (who holds it may wait for the thread, or Python may be gone): the record goes
@@ -17,6 +18,7 @@
  * within callbacks within calls find it as if they were the first.
  */
 #include "python/call.h"
+#include "python/cxx.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -43,6 +45,41 @@ void jpy_gil_take(PyThreadState *thread)
 {
     jpy_put_aside = NULL;
     PyEval_RestoreThread(thread);
+}
+
+void jpy_call_begin(Around *a, CDataObject *fn, uint8_t policy)
+{
+    *a = (Around){.policy = policy, .fn = fn};
+    if (!(policy & POLICY_HOLD))
+        a->thread = jpy_gil_let_go();
+    else if (!(policy & POLICY_PROVED))
+        jpy_held_begin(fn);
+    if (!(policy & POLICY_NO_ERRNO))
+        jf_os_errno_restore();
+}
+
+bool jpy_call_run(Around *a, void (*f)(void *), void *arg)
+{
+    if (a->policy & POLICY_THROWS)
+        a->thrown = jf_exec_catch(f, arg, a->fn->data);
+    else
+        jf_exec_name(f, arg, a->fn->data);
+    return !a->thrown;
+}
+
+bool jpy_call_end(const Around *a)
+{
+    if (!(a->policy & POLICY_NO_ERRNO))
+        jf_os_errno_save();
+    if (a->thread)
+        jpy_gil_take(a->thread);
+    else if (!(a->policy & POLICY_PROVED))
+        jpy_held.fn = NULL;
+    if (JF_UNLIKELY(a->thrown != NULL)) {
+        jpy_cxx_raise(a->fn, a->thrown);
+        return true;
+    }
+    return jpy_call_failed();
 }
 
 /* --- threads that C made ----------------------------------------------------------- */
@@ -167,6 +204,6 @@ PyGILState_STATE jpy_gil_ensure(void)
 void jpy_gil_release(PyGILState_STATE before)
 {
     if (kept && kept->state && before == PyGILState_UNLOCKED)
-        jpy_put_aside = kept->state;
+        jpy_put_aside = jpy_gil_idle(kept->state);
     PyGILState_Release(before);
 }

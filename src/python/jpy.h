@@ -67,6 +67,8 @@ typedef struct State {
     unsigned n_free_views;
     struct Temp *free_temps;   /* a few blocks kept for jpy_pointer_argument */
     unsigned n_free_temps;
+    struct AutoCallback *autos; /* callback_auto.c: AUTO_CALLBACKS; owned; NULL */
+    unsigned auto_next;        /* the one whose place the next new one takes */
     PyTypeObject *tensor_type; /* convert_arg_dlpack.c: the last class that offered C
                                   functions, owned; NULL */
     const void *tensor_api;    /* ... which are static */
@@ -81,19 +83,20 @@ typedef struct State {
     uint32_t traces;           /* Python functions being traced, in all threads */
     PyTypeObject *fused_type, *pin_type; /* fuse.h */
     PyTypeObject *traced_type; /* _fuse.py's; NULL until it is imported */
-} State;
-
     PyTypeObject *cdata_checked_type; /* checked.h: NULL until there is a checked FFI */
     struct Checked *checked;   /* all that checked mode keeps; NULL until then */
     PyTypeObject *gil_type;    /* jiffi.GilPolicy: ffi_gil.c; NULL until needed */
     PyObject *held_error;      /* jiffi.HeldCallError */
     PyObject *cxx_error;       /* jiffi.CxxError */
+} State;
+
 static inline State *jpy_state(PyObject *module)
 {
     return *(State **)PyModule_GetState(module);
 }
 void jpy_state_unref(State *st);
 void jpy_views_drop(State *st); /* free st->free_views */
+void jpy_autos_drop(State *st); /* ... and st->autos */
 
 /* --- module.c, cffi/flavour.c ------------------------------------------------ */
 
@@ -475,15 +478,18 @@ typedef struct FFIObject {
     PyObject *build;      /* what jiffi.build keeps here; NULL */
     void *oracle;         /* jf_Oracle of a compiled module; NULL; never freed */
     uint8_t gil;          /* jf_Gil of this FFI */
+    uint8_t may_throw;    /* FFI(may_throw=True): of every cdef */
+    PyObject *cxx;        /* cxx_exception(): dict; NULL: nothing throws. cxx.h */
+    uint8_t callback_errors; /* ERRORS_* of its callbacks; DEFAULT: the flavour's */
     struct Stock *stock;  /* cffi/stock.h; owned; NULL but for cffi's compiled FFIs */
     struct Origin *origin; /* pickle.h; owned; NULL in cffi's flavour */
+    uint8_t checked;      /* FFI(checked=True): checked.h */
 } FFIObject;
 
 /* ctype from a str (cached) or a ctype; new reference. Function types as such
  * (not pointers) are refused unless `allow_func`. */
 CTypeObject *jpy_ffi_type(FFIObject *ffi, PyObject *str_or_ctype, int allow_func);
 int jpy_init_ffi(State *st, PyObject *module);
-    uint8_t checked;      /* FFI(checked=True): checked.h */
 
 /* --- ffi_handle.c ---------------------------------------------------------------------- */
 
@@ -531,7 +537,9 @@ LibSource *jpy_dl_source(State *st, PyObject *name, int flags);
 jf_OsLib *jpy_dl_open(State *st, PyObject *name, int flags);
 /* A constant as the declaration has it; NULL with an exception where it has `...`. */
 PyObject *jpy_declared_constant(State *st, const jf_Symbol *sym);
-PyObject *jpy_dlopen(FFIObject *ffi, PyObject *name, int flags);
+/* `gil`: jf_Gil for its functions; JF_GIL_DEFAULT: as they are declared. */
+PyObject *jpy_dlopen(FFIObject *ffi, PyObject *name, int flags, uint8_t gil,
+                     bool may_throw);
 int jpy_dlclose(FFIObject *ffi, PyObject *lib);
 /* ffi.addressof(lib, "name"). */
 PyObject *jpy_lib_addressof(FFIObject *ffi, PyObject *lib, PyObject *name);
@@ -571,7 +579,7 @@ int jpy_init_call(State *st, PyObject *module);
 void jpy_modgen_forget(State *st, bool gone);
 /* ffi.def_extern of a module's FFI: the decorator. */
 PyObject *jpy_modgen_def_extern(FFIObject *ffi, PyObject *name, PyObject *error,
-                                PyObject *onerror);
+                                PyObject *onerror, PyObject *errors);
 int jpy_init_modgen(State *st, PyObject *module);
 int jpy_init_verify(State *st, PyObject *module);
 
@@ -592,15 +600,23 @@ bool jpy_is_traced(const State *st, PyObject *o);
 
 /* --- callback.c -------------------------------------------------------------------------------- */
 
-/* ffi.callback(ct, callable, error, onerror): a function-pointer cdata. */
-PyObject *jpy_callback(FFIObject *ffi, CTypeObject *ct, PyObject *callable,
-                       PyObject *error, PyObject *onerror);
+/* What becomes of an exception: errors= of ffi.callback() and ffi.def_extern(),
+ * callback_errors= of FFI(). */
+enum {
+    ERRORS_DEFAULT, /* RAISE; cffi's flavour: PRINT */
+    ERRORS_RAISE,   /* at the call around it; until then no other callback runs */
+    ERRORS_PRINT,   /* sys.unraisablehook, in cffi's words; always runs */
+    ERRORS_CONTINUE /* as RAISE, but it runs although another has failed */
+};
+/* ffi.callback(): a function-pointer cdata. */
+PyObject *jpy_callback(CTypeObject *ct, PyObject *callable, PyObject *error,
+                       PyObject *onerror, uint8_t errors);
 /* The same without code of its own, for extern "Python": what C calls then gives
  * jpy_extern_call the place where this object is, and the arguments in cells of 8
  * bytes (larger values and records: their address); the result comes back at
  * `cells`. From any thread. Without an object there: nobody(ctx), without the GIL. */
 PyObject *jpy_extern_target(State *st, CTypeObject *ct, PyObject *callable,
-                            PyObject *error, PyObject *onerror);
+                            PyObject *error, PyObject *onerror, uint8_t errors);
 void jpy_extern_call(PyObject **target, void *cells, void (*nobody)(void *ctx),
                      void *ctx);
 int jpy_init_callback(State *st, PyObject *module);

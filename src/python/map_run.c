@@ -100,7 +100,7 @@ int jpy_map_prepare(MapRun *r)
     uint64_t by_address = 0;
     FunctionInfo *f = jpy_function_info(r->fn);
     uint8_t policy = jpy_policy_of(r->fn);
-    r->hold = policy & POLICY_HOLD;
+    r->hold = jpy_holds_loops(r->fn);
     r->code = f && f->code ? f->code
                            : jpy_host_code(r->st, jpy_function_type(r->fn), policy);
     if (!r->code)
@@ -135,8 +135,9 @@ static size_t run_items(const MapRun *r, size_t start, size_t n)
 }
 
 /* From one look at signals to the next: chunks that grow until they take a while.
- * Returns false when an item stopped the run; *at is moved on. */
-static bool run_stretch(const MapRun *r, size_t *at, size_t *chunk)
+ * Returns false when an item stopped the run, or a callback has left an exception;
+ * *at is moved on, *from is where the last chunk began. */
+static bool run_stretch(const MapRun *r, size_t *at, size_t *chunk, size_t *from)
 {
     enum { STRETCH = 30000000, LONG_CHUNK = 5000000 }; /* nanoseconds */
     size_t n = (size_t)r->n;
@@ -147,9 +148,9 @@ static bool run_stretch(const MapRun *r, size_t *at, size_t *chunk)
             before = jf_os_nanoseconds();
         if (!begin)
             begin = before;
-        size_t done = run_items(r, *at, some);
+        size_t done = run_items(r, *from = *at, some);
         *at += done;
-        if (done < some)
+        if (done < some || jpy_pending)
             return false;
         if (*at == n)
             return true;
@@ -165,26 +166,65 @@ static bool run_stretch(const MapRun *r, size_t *at, size_t *chunk)
     }
 }
 
+/* How the loop is called: with the GIL, or without. */
+static uint8_t loop_policy(const MapRun *r)
+{
+    uint8_t policy = jpy_policy_of(r->fn);
+    return r->hold ? policy : policy & POLICY_THROWS;
+}
+
+/* run_stretch() or run_items(), where C++ exceptions may come out. */
+typedef struct Stretch {
+    const MapRun *r;
+    size_t *at, *chunk, *from; /* at NULL: run_items() from `start` */
+    size_t start, n;
+    bool go_on;
+} Stretch;
+
+static void stretch(void *arg)
+{
+    Stretch *s = arg;
+    if (s->at)
+        s->go_on = run_stretch(s->r, s->at, s->chunk, s->from);
+    else if (s->n)
+        s->n = run_items(s->r, s->start, s->n);
+}
+
+/* The current exception came from a callback of items [from, to). */
+static void blame_items(const MapRun *r, size_t from, size_t to)
+{
+    PyObject *e = jpy_exception_take();
+    PyObject *text = PyUnicode_FromFormat("%s() was at one of items %zu to %zu",
+                                          function_name(r->fn), from, to - 1);
+    if (text && to > from)
+        jpy_exception_note(e, text);
+    PyErr_Clear();
+    Py_XDECREF(text);
+    jpy_exception_give(e);
+}
+
 int jpy_map_all(MapRun *r, Py_ssize_t *done)
 {
-    size_t at = 0, chunk = FIRST_CHUNK;
-    bool go_on = r->n > 0;
+    size_t at = 0, chunk = FIRST_CHUNK, from = 0;
+    bool go_on = r->n > 0, failed = false;
+    uint8_t policy = loop_policy(r);
     r->active++;
-    while (go_on) {
-        PyThreadState *thread = r->hold ? NULL : jpy_gil_let_go();
-        jf_os_errno_restore();
-        go_on = run_stretch(r, &at, &chunk) && at < (size_t)r->n;
-        jf_os_errno_save();
-        if (thread)
-            jpy_gil_take(thread);
-        if (go_on && PyErr_CheckSignals() < 0) {
-            r->active--;
-            return -1;
-        }
+    while (go_on && !failed) {
+        Around around;
+        Stretch s = {.r = r, .at = &at, .chunk = &chunk, .from = &from};
+        jpy_call_begin(&around, r->fn, policy);
+        if (!jpy_call_run(&around, stretch, &s)) /* somewhere in the last chunk */
+            at += chunk < (size_t)r->n - at ? chunk : (size_t)r->n - at;
+        go_on = s.go_on && at < (size_t)r->n;
+        failed = jpy_call_end(&around);
+        if (failed)
+            blame_items(r, from, at);
+        else if (go_on)
+            failed = PyErr_CheckSignals() < 0;
     }
     r->active--;
     *done = (Py_ssize_t)at;
-    return 0;
+    return failed ? -1 : 0;
 }
 
 /* --- the object --------------------------------------------------------------------- */
@@ -268,14 +308,18 @@ static PyObject *map_chunk(PyObject *self, PyObject *args)
         PyErr_SetString(PyExc_ValueError, "chunk(): the run is over");
         return NULL;
     }
+    Around around;
     r->active++;
-    PyThreadState *thread = r->hold ? NULL : jpy_gil_let_go();
-    jf_os_errno_restore();
-    size_t done = count ? run_items(r, (size_t)start, (size_t)count) : 0;
-    jf_os_errno_save();
-    if (thread)
-        jpy_gil_take(thread);
+    Stretch s = {.r = r, .start = (size_t)start, .n = (size_t)count};
+    jpy_call_begin(&around, r->fn, loop_policy(r));
+    jpy_call_run(&around, stretch, &s);
+    size_t done = s.n; /* all, where an exception came out */
+    bool failed = jpy_call_end(&around);
     r->active--;
+    if (failed) {
+        blame_items(r, (size_t)start, (size_t)start + done);
+        return NULL;
+    }
     return PyLong_FromSize_t(done);
 }
 

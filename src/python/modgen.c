@@ -182,7 +182,7 @@ static int check_version(const jiffi_module *m)
 {
     const char *name = m->name ? m->name : "?";
     const char *by = m->generator ? m->generator : "?";
-    if (m->abi == JIFFI_MODULE_ABI && m->size >= sizeof *m && m->name && m->exports)
+    if (m->abi == JIFFI_MODULE_ABI && m->size >= offsetof(jiffi_module, callback_errors) && m->name && m->exports)
         return 0;
     if (m->abi == JIFFI_MODULE_ABI)
         PyErr_Format(
@@ -241,6 +241,8 @@ static FFIObject *module_ffi(State *st, ModGen *g, PyObject *names)
     FFIObject *ffi = ffi_with(st, names, (uint8_t)m->gil);
     if (!ffi)
         return NULL;
+    if (jpy_modgen_looks(m) && m->callback_errors <= ERRORS_PRINT)
+        ffi->callback_errors = (uint8_t)m->callback_errors;
     ffi->oracle = &g->oracle;
     for (unsigned i = 0; i < m->n_texts; i++) {
         const jiffi_text *t = &m->texts[i];
@@ -351,7 +353,7 @@ static ModGen *load(State *st, const jiffi_module *m, const char *name)
     /* An import never unloads it; a library that embeds Python may have been opened
      * by dlopen() and be closed while types and functions point into it. */
     jf_os_lib_keep(m);
-    *m->exports = jpy_modgen_exports();
+    *m->exports = jpy_modgen_exports(m);
     jpy_modgen_source(g);
     PyObject *entry = make_entry(st, g);
     if (!entry)
@@ -443,14 +445,14 @@ static int declare_row(FFIObject *ffi, PyObject *row, const char *name)
 
 static PyObject *load_texts(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"name", "texts",     "includes", "gil",
-                            "abi",  "generator", NULL};
+    static char *names[] = {"name", "texts",     "includes",        "gil",
+                            "abi",  "generator", "callback_errors", NULL};
     const char *name, *generator = "?";
     PyObject *texts, *includes = NULL;
-    int gil = JF_GIL_RELEASE, abi = JIFFI_MODULE_ABI;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "sO|Oiis:_load_texts", names,
+    int gil = JF_GIL_RELEASE, abi = JIFFI_MODULE_ABI, errors = ERRORS_DEFAULT;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "sO|Oiisi:_load_texts", names,
                                      &name, &texts, &includes, &gil, &abi,
-                                     &generator))
+                                     &generator, &errors))
         return NULL;
     if (abi != JIFFI_MODULE_ABI) {
         PyErr_Format(
@@ -465,6 +467,8 @@ static PyObject *load_texts(PyObject *self, PyObject *args, PyObject *kwargs)
         none ? ffi_with(jpy_state(self), includes ? includes : none, (uint8_t)gil)
              : NULL;
     Py_XDECREF(none);
+    if (ffi && errors > ERRORS_DEFAULT && errors <= ERRORS_PRINT)
+        ffi->callback_errors = (uint8_t)errors;
     PyObject *rows = ffi ? PySequence_Fast(texts, "texts: not a sequence") : NULL;
     Py_ssize_t n = rows ? PySequence_Fast_GET_SIZE(rows) : -1, i = 0;
     while (i < n && declare_row(ffi, PySequence_Fast_GET_ITEM(rows, i), name) == 0)
@@ -481,7 +485,8 @@ static PyMethodDef functions[] = {
      "generated and a C compiler made calls when it is imported."},
     {"_load_texts", (PyCFunction)(void (*)(void))load_texts,
      METH_VARARGS | METH_KEYWORDS,
-     "_load_texts(name, texts, includes=(), gil=1, abi=1, generator='?') -> "
+     "_load_texts(name, texts, includes=(), gil=1, abi=1, generator='?', "
+     "callback_errors=0) -> "
      "FFI\n\nWhat a generated module without C calls: `texts` is a sequence of "
      "(text, packed, pack, override, gil), `includes` names modules."},
     {NULL, NULL, 0, NULL}};

@@ -55,7 +55,13 @@ void jpy_modgen_source(ModGen *g);
 
 /* --- modgen_exports.c -------------------------------------------------------------- */
 
-const struct jiffi_exports *jpy_modgen_exports(void);
+/* Does it look for exceptions that callbacks leave? */
+static inline bool jpy_modgen_looks(const jiffi_module *m)
+{
+    return m->size >= offsetof(jiffi_module, callback_errors) +
+                          sizeof m->callback_errors;
+}
+const struct jiffi_exports *jpy_modgen_exports(const jiffi_module *m);
 
 /* --- modgen_extern.c --------------------------------------------------------------- */
 

@@ -178,20 +178,70 @@ static void hold_leave(void)
     jf_os_errno_save();
 }
 
+/* --- modules that do not look for exceptions ------------------------------------------------ */
+
+/* Callbacks within their calls see that no call of ours is around them: call.h. */
+static PyThreadState *idle_let_go(void)
+{
+    return jpy_gil_idle(PyEval_SaveThread());
+}
+
+static void idle_take(PyThreadState *thread)
+{
+    PyEval_RestoreThread(jpy_gil_state(thread));
+}
+
+static void *idle_enter(void)
+{
+    jpy_put_aside = idle_let_go();
+    jf_os_errno_restore();
+    return jpy_put_aside;
+}
+
+static void idle_leave(void *thread)
+{
+    jf_os_errno_save();
+    jpy_put_aside = NULL;
+    idle_take(thread);
+}
+
 /* --- what wrappers look at by themselves --------------------------------------------------- */
 
 JF_STATIC_ASSERT(offsetof(jiffi_cdata, ctype) == offsetof(CDataObject, ctype) &&
                      offsetof(jiffi_cdata, data) == offsetof(CDataObject, data),
                  "cdata begin as modules know them");
+JF_STATIC_ASSERT(offsetof(Held, fn) == 0 &&
+                     offsetof(Held, trouble) == sizeof(void *) &&
+                     sizeof jpy_held.trouble == sizeof(void *),
+                 "held calls are marked as modules know it");
+
+static void hold_begin(PyObject *self)
+{
+    jpy_held_begin(self);
+}
+
+static int failed(void)
+{
+    return jpy_call_failed();
+}
+
+static int call_end(int held)
+{
+    if (held)
+        jpy_held.fn = NULL;
+    return jpy_call_failed() ? -1 : 0;
+}
 
 static void tell(const jiffi_module *module, jiffi_near *here)
 {
     State *st = jpy_modgen_state(module);
-    int32_t error, saved, aside;
+    int32_t error, saved, aside, pending;
     uintptr_t zero;
     unsigned shift;
     jiffi_near near;
-    if (!st || here->size > sizeof near || !jf_os_errno_offsets(&error, &saved))
+    bool looks = jpy_modgen_looks(module);
+    if (!st || here->size > sizeof near || !jf_os_errno_offsets(&error, &saved) ||
+        !jpy_pending_slot(&pending))
         return; /* a newer module counts on what is not known here */
     near = (jiffi_near){
         .size = here->size,
@@ -201,8 +251,12 @@ static void tell(const jiffi_module *module, jiffi_near *here)
         .cdata = {st->cdata_own_type, st->cdata_type, st->cdata_ext_type},
         .from_long = jpy_long,
         .from_double = PyFloat_FromDouble,
-        .let_go = PyEval_SaveThread,
-        .take = PyEval_RestoreThread};
+        .let_go = looks ? PyEval_SaveThread : idle_let_go,
+        .take = looks ? PyEval_RestoreThread : idle_take,
+        .pending = pending,
+        .hold_begin = hold_begin,
+        .held = &jpy_held.fn,
+        .failed = failed};
     if (jpy_small_ints(&zero, &shift) &&
         (size_t)1 << shift == sizeof(PyLongObject)) {
         near.zero = (char *)zero;
@@ -227,9 +281,12 @@ static jiffi_exports exports = {.abi = JIFFI_MODULE_ABI,
                                 .hold_leave = hold_leave,
                                 .call_python = jpy_modgen_call_python,
                                 .from_long = jpy_long,
-                                .tell = tell};
+                                .tell = tell,
+                                .hold_begin = hold_begin,
+                                .call_end = call_end};
+static jiffi_exports exports_idle; /* for modules that do not look for exceptions */
 
-const struct jiffi_exports *jpy_modgen_exports(void)
+const struct jiffi_exports *jpy_modgen_exports(const jiffi_module *m)
 {
     int32_t error, saved, aside;
     uintptr_t zero;
@@ -244,5 +301,11 @@ const struct jiffi_exports *jpy_modgen_exports(void)
         if (jpy_gil_slot(&aside))
             exports.put_aside = aside - error;
     }
-    return &exports;
+    if (jpy_modgen_looks(m))
+        return &exports;
+    exports_idle = exports;
+    exports_idle.put_aside = 0; /* the functions do the work */
+    exports_idle.release_enter = idle_enter;
+    exports_idle.release_leave = idle_leave;
+    return &exports_idle;
 }

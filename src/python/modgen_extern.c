@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "python/ffi.h"
 #include "python/modgen.h"
 
 /* --- C calls ---------------------------------------------------------------------------- */
@@ -56,11 +57,14 @@ static CTypeObject *declared(FFIObject *ffi, ModGen *g, const char *name,
     return jpy_ctype_steal(st, t);
 }
 
-/* The decorator; `self` is (ffi, name, error, onerror). */
+/* The decorator; `self` is (ffi, name, error, onerror, errors). */
 static PyObject *attach(PyObject *self, PyObject *callable)
 {
     FFIObject *ffi = (FFIObject *)PyTuple_GET_ITEM(self, 0);
     ModGen *g = jpy_modgen_of(ffi);
+    uint8_t how = ffi->callback_errors;
+    if (jpy_ffi_read_errors(PyTuple_GET_ITEM(self, 4), true, &how) < 0)
+        return NULL;
     if (!g || !g->entry) {
         PyErr_SetString(PyExc_RuntimeError,
                         "ffi.def_extern(): the module is not loaded any more");
@@ -81,7 +85,7 @@ static PyObject *attach(PyObject *self, PyObject *callable)
     PyObject *target = NULL;
     if (ct)
         target = jpy_extern_target(ffi->st, ct, callable, PyTuple_GET_ITEM(self, 2),
-                                   PyTuple_GET_ITEM(self, 3));
+                                   PyTuple_GET_ITEM(self, 3), how);
     Py_XDECREF((PyObject *)ct);
     PyObject *externs = PyTuple_GET_ITEM(g->entry, ENTRY_EXTERNS);
     PyObject *old = target ? Py_XNewRef(PyDict_GetItem(externs, name)) : NULL;
@@ -99,15 +103,19 @@ static PyMethodDef decorator = {
     "Make this function the body of the extern \"Python\" function."};
 
 PyObject *jpy_modgen_def_extern(FFIObject *ffi, PyObject *name, PyObject *error,
-                                PyObject *onerror)
+                                PyObject *onerror, PyObject *errors)
 {
+    uint8_t how;
     if (!jpy_modgen_of(ffi)) {
         PyErr_SetString(PyExc_ValueError,
                         "ffi.def_extern() is only available on API-mode FFI "
                         "objects");
         return NULL;
     }
-    PyObject *bound = PyTuple_Pack(4, (PyObject *)ffi, name, error, onerror);
+    if (jpy_ffi_read_errors(errors, true, &how) < 0)
+        return NULL;
+    PyObject *bound =
+        PyTuple_Pack(5, (PyObject *)ffi, name, error, onerror, errors);
     PyObject *f = bound ? PyCFunction_New(&decorator, bound) : NULL;
     Py_XDECREF(bound);
     return f;

@@ -12,6 +12,11 @@
  * leaves open (`...`) is answered from the tables. All tables are sorted by
  * `name` (strcmp), except texts and includes. All pointers are to static data.
  *
+ * A Python callback that raises within a call leaves its exception to that call, which
+ * looks for it when C has returned. Modules whose jiffi_module ends before
+ * `callback_errors` do not look: callbacks within their calls leave nothing, what they
+ * raise goes to sys.unraisablehook.
+ *
  * Import: the module's Py_mod_exec function calls jiffi_exec() below, with the name
  * of the back end ("jiffi._jiffi" or "_cffi_backend"). That calls the back end's
  *
@@ -40,9 +45,11 @@
  *           !jiffi_plain_int(args[0], sizeof(int), 1, &a) ||
  *           !jiffi_plain_int(args[1], sizeof(int), 1, &b))
  *           return slow_add(self, args, n);
- *       jiffi_enter();                    -- or void *thread = jiffi_leave_python()
+ *       jiffi_enter(self);                -- or void *thread = jiffi_leave_python()
  *       int result = add((int)a, (int)b);
  *       jiffi_exit();                     -- or jiffi_enter_python(thread)
+ *       if (jiffi_failed_held())          -- or jiffi_failed(): a callback raised
+ *           return NULL;
  *       return jiffi_from_signed(result);
  *   }
  *   static JIFFI_COLD PyObject *slow_add(...)
@@ -56,9 +63,10 @@
  *       if (jiffi_get_int(self, 1, args[1], sizeof(int), 1, &bits) < 0)
  *           return NULL;
  *       int b = (int)bits;
- *       jiffi_state s = jiffi_release();  -- or jiffi_hold()
+ *       jiffi_state s = jiffi_release();  -- or jiffi_hold(self)
  *       int result = add(a, b);
- *       jiffi_take(s);                    -- or jiffi_held(s)
+ *       if (jiffi_take(s) < 0)            -- or jiffi_held(s)
+ *           return NULL;
  *       return jiffi_from_signed(result);
  *   }
  */
@@ -172,6 +180,9 @@ typedef struct jiffi_module {
     const jiffi_symbol *symbols;
     unsigned n_texts, n_records, n_lengths, n_typedefs, n_symbols;
     unsigned gil; /* jf_Gil of the FFI */
+    /* Of the FFI: 0 as usual, 1 "raise", 2 "print". A module that has this member
+     * looks for exceptions after its calls. */
+    unsigned callback_errors;
 } jiffi_module;
 
 /* --- what jiffi offers to wrappers ------------------------------------------ */
@@ -195,6 +206,15 @@ typedef struct jiffi_near {
     PyObject *(*from_double)(double v);
     PyThreadState *(*let_go)(void);      /* PyEval_SaveThread */
     void (*take)(PyThreadState *thread); /* PyEval_RestoreThread */
+    /* Seen from the thread pointer: the exception that a callback has left for the call
+     * around it, NULL if none has. Bytes; never 0 where `error` is not. */
+    ptrdiff_t pending;
+    /* Calls that keep the GIL: the first of the two pointers is the function (`self`)
+     * while it runs, set by hold_begin and set to NULL afterwards; if the other is not
+     * NULL then, there may be something to raise. */
+    void (*hold_begin)(PyObject *self);
+    void *volatile *held;
+    int (*failed)(void); /* 1 with the exception set, if there is something to raise */
 } jiffi_near;
 
 typedef struct jiffi_cdata {
@@ -249,6 +269,11 @@ typedef struct jiffi_exports {
     /* Fills `here`, if this jiffi knows all of what the module knows of it. `module`
      * has been loaded. */
     void (*tell)(const jiffi_module *module, jiffi_near *here);
+    /* Instead of hold_enter, before the call. */
+    void (*hold_begin)(PyObject *self);
+    /* After a call and release_leave or hold_leave: -1 with an exception that came up
+     * in a callback, 0. `held`: the GIL was kept. */
+    int (*call_end)(int held);
 } jiffi_exports;
 
 #ifndef JIFFI_MODULE_ABI_ONLY
@@ -439,6 +464,10 @@ JIFFI_LOCAL PyObject *jiffi_from_unsigned(unsigned long long v)
     return PyLong_FromUnsignedLongLong(v);
 }
 
+/* Does this jiffi have a member that was added to its table? */
+#define JIFFI_HAS(member)                                                      \
+    (jiffi_api->size >= offsetof(jiffi_exports, member) + sizeof jiffi_api->member)
+
 /* Around the C function. */
 typedef struct jiffi_state {
     int *error; /* &errno of this thread, or NULL: through the table */
@@ -485,7 +514,12 @@ JIFFI_LOCAL jiffi_state jiffi_release(void)
     }
     return s;
 }
-JIFFI_LOCAL void jiffi_take(jiffi_state s)
+JIFFI_LOCAL int jiffi_end(int held)
+{
+    return JIFFI_HAS(call_end) ? jiffi_api->call_end(held) : 0;
+}
+/* 0, or -1 with an exception that came up in a callback. */
+JIFFI_LOCAL int jiffi_take(jiffi_state s)
 {
     if (JIFFI_LIKELY(s.error != NULL)) {
         *jiffi_saved(s.error) = *s.error;
@@ -494,11 +528,14 @@ JIFFI_LOCAL void jiffi_take(jiffi_state s)
     } else {
         jiffi_api->release_leave(s.thread);
     }
+    return jiffi_end(0);
 }
 /* With the GIL. */
-JIFFI_LOCAL jiffi_state jiffi_hold(void)
+JIFFI_LOCAL jiffi_state jiffi_hold(PyObject *self)
 {
     jiffi_state s = {NULL, NULL};
+    if (JIFFI_HAS(hold_begin))
+        jiffi_api->hold_begin(self);
     if (JIFFI_LIKELY(jiffi_api->saved_errno != 0)) {
         s.error = jiffi_errno();
         *s.error = *jiffi_saved(s.error);
@@ -507,12 +544,13 @@ JIFFI_LOCAL jiffi_state jiffi_hold(void)
     }
     return s;
 }
-JIFFI_LOCAL void jiffi_held(jiffi_state s)
+JIFFI_LOCAL int jiffi_held(jiffi_state s)
 {
     if (JIFFI_LIKELY(s.error != NULL))
         *jiffi_saved(s.error) = *s.error;
     else
         jiffi_api->hold_leave();
+    return jiffi_end(1);
 }
 
 /* The rest is for wrappers that saw jiffi_here.saved_errno (with the GIL) or
@@ -566,6 +604,12 @@ JIFFI_INLINE void jiffi_put_at(ptrdiff_t at, void *v)
 {
     __asm__ volatile("movq %1, %%fs:(%0)" : : "r"(at), "r"(v) : "memory");
 }
+JIFFI_INLINE void *jiffi_at(ptrdiff_t at)
+{
+    void *v;
+    __asm__ volatile("movq %%fs:(%1), %0" : "=r"(v) : "r"(at) : "memory");
+    return v;
+}
 #else
 #if defined(__linux__) && defined(__aarch64__)
 #define JIFFI_THREAD_POINTER 1
@@ -594,30 +638,53 @@ JIFFI_INLINE void jiffi_put_at(ptrdiff_t at, void *v)
 {
     *JIFFI_CAST(void **, jiffi_thread() + at) = v;
 }
+JIFFI_INLINE void *jiffi_at(ptrdiff_t at)
+{
+    return *JIFFI_CAST(void **, jiffi_thread() + at);
+}
 #endif
 
 /* With the GIL. */
-JIFFI_INLINE void jiffi_enter(void)
+JIFFI_INLINE void jiffi_errno_out(void)
 {
     jiffi_put_int_at(jiffi_here.error, jiffi_int_at(jiffi_here.saved_errno));
 }
-JIFFI_INLINE void jiffi_exit(void)
+JIFFI_INLINE void jiffi_errno_in(void)
 {
     jiffi_put_int_at(jiffi_here.saved_errno, jiffi_int_at(jiffi_here.error));
+}
+JIFFI_INLINE void jiffi_enter(PyObject *self)
+{
+    jiffi_here.hold_begin(self);
+    jiffi_errno_out();
+}
+JIFFI_INLINE void jiffi_exit(void)
+{
+    jiffi_errno_in();
+    jiffi_here.held[0] = NULL;
+}
+/* After it: 1 with an exception that came up in a callback, 0. */
+JIFFI_INLINE int jiffi_failed_held(void)
+{
+    return !JIFFI_LIKELY(jiffi_here.held[1] == NULL) && jiffi_here.failed();
 }
 /* Without it: what the first returns is for the second. */
 JIFFI_INLINE PyThreadState *jiffi_leave_python(void)
 {
     PyThreadState *thread = jiffi_here.let_go();
     jiffi_put_at(jiffi_here.put_aside, thread);
-    jiffi_enter();
+    jiffi_errno_out();
     return thread;
 }
 JIFFI_INLINE void jiffi_enter_python(PyThreadState *thread)
 {
-    jiffi_exit();
+    jiffi_errno_in();
     jiffi_put_at(jiffi_here.put_aside, NULL);
     jiffi_here.take(thread);
+}
+JIFFI_INLINE int jiffi_failed(void)
+{
+    return !JIFFI_LIKELY(jiffi_at(jiffi_here.pending) == NULL) && jiffi_here.failed();
 }
 
 /* The module's Py_mod_exec. `backend`: "jiffi._jiffi" or "_cffi_backend". */
@@ -634,7 +701,7 @@ JIFFI_LOCAL int jiffi_exec(PyObject *module, const jiffi_module *m,
         return -1;
     Py_DECREF(both);
     jiffi_here.size = sizeof jiffi_here;
-    if (jiffi_api->size >= offsetof(jiffi_exports, tell) + sizeof jiffi_api->tell)
+    if (JIFFI_HAS(tell))
         jiffi_api->tell(m, &jiffi_here);
     if (!JIFFI_THREAD_POINTER)
         jiffi_here.saved_errno = jiffi_here.put_aside = 0;

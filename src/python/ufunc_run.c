@@ -87,7 +87,7 @@ UfuncRecord *jpy_ufunc_record(State *st, CDataObject *fn)
     st->refs++;
     r->fn = (CDataObject *)Py_NewRef((PyObject *)fn);
     r->type = jf_type_ref(jpy_function_type(fn));
-    r->hold = jpy_policy_of(fn) & POLICY_HOLD;
+    r->hold = jpy_holds_loops(fn);
     return r;
 }
 
@@ -188,6 +188,8 @@ static void run_chunks(const UfuncRecord *r, Stage *stages, size_t n, size_t chu
             if (s->from)
                 s->from += s->from_step * (intptr_t)now;
         }
+        if (jpy_pending)
+            break;
     }
 }
 
@@ -253,15 +255,22 @@ static bool run(const UfuncRecord *r, char **args, const intptr_t *dimensions,
 }
 
 /* NumPy looks for an exception after its loops, also after those that ran without
- * the GIL. */
-static void fail(const UfuncRecord *r, bool no_memory)
+ * the GIL; but it may run some more before it does. */
+static _Thread_local bool has_failed JF_STATIC_TLS;
+
+typedef enum Failure { NO_MEMORY, NO_FUNCTION, IN_CALLBACK, THROWN } Failure;
+
+static void fail(const UfuncRecord *r, Failure how)
 {
     Gil g;
-    if (!jpy_gil_enter(&g))
+    if (!jpy_gil_enter(&g, NULL))
         return;
+    has_failed = true;
     if (PyErr_Occurred())
         ; /* the first one says it */
-    else if (no_memory)
+    else if (how == IN_CALLBACK)
+        jpy_call_failed();
+    else if (how == NO_MEMORY)
         PyErr_NoMemory();
     else if (r->fn)
         jpy_null_error(r->fn);
@@ -270,30 +279,57 @@ static void fail(const UfuncRecord *r, bool no_memory)
     jpy_gil_leave(&g);
 }
 
+/* Is an exception of an earlier loop of this run still there? */
+static bool fails_still(void)
+{
+    Gil g;
+    if (!jpy_gil_enter(&g, NULL))
+        return true;
+    has_failed = PyErr_Occurred() != NULL;
+    jpy_gil_leave(&g);
+    return has_failed;
+}
+
+/* NumPy has let go of the GIL, as calls do: callbacks take it with the same state. */
+static bool run_without(const UfuncRecord *r, char **args,
+                        const intptr_t *dimensions, const intptr_t *steps)
+{
+    jpy_put_aside = PyGILState_GetThisThreadState();
+    bool ok = run(r, args, dimensions, steps);
+    jpy_put_aside = NULL;
+    return ok;
+}
+
 void jpy_ufunc_run(char **args, const intptr_t *dimensions, const intptr_t *steps,
                    void *record)
 {
     const UfuncRecord *r = record;
-    if (dimensions[0] <= 0)
+    if (dimensions[0] <= 0 || (JF_UNLIKELY(has_failed) && fails_still()))
         return;
     if (JF_UNLIKELY(!r->fn || !r->fn->data)) {
-        fail(r, false);
+        fail(r, NO_FUNCTION);
         return;
     }
     bool ok;
+    Gil g;
     if (r->hold) {
-        Gil g;
-        if (!jpy_gil_enter(&g))
+        if (!jpy_gil_enter(&g, NULL))
             return;
+        jpy_held.fn = r->fn;
         ok = run(r, args, dimensions, steps);
+        jpy_held.fn = NULL;
+        if (JF_UNLIKELY(jpy_pending != NULL))
+            fail(r, IN_CALLBACK);
         jpy_gil_leave(&g);
     } else if (jpy_thread_holds_gil()) {
         PyThreadState *thread = jpy_gil_let_go();
         ok = run(r, args, dimensions, steps);
         jpy_gil_take(thread);
     } else {
-        ok = run(r, args, dimensions, steps);
+        ok = run_without(r, args, dimensions, steps);
     }
     if (JF_UNLIKELY(!ok))
-        fail(r, true);
+        fail(r, NO_MEMORY);
+    if (JF_UNLIKELY(jpy_pending != NULL))
+        fail(r, IN_CALLBACK);
 }

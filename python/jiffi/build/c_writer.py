@@ -146,7 +146,8 @@ static const jiffi_module jiffi_this = {{
     JIFFI_MODULE_ABI, sizeof(jiffi_module), JIFFI_MODULE_NAME, {version},
     &jiffi_api,
     {texts}, {includes}, {records}, {lengths}, {typedefs}, {symbols},
-    {n_texts}, {n_records}, {n_lengths}, {n_typedefs}, {n_symbols}, {gil}}};
+    {n_texts}, {n_records}, {n_lengths}, {n_typedefs}, {n_symbols}, {gil},
+    {callback_errors}}};
 
 static int jiffi_exec_module(PyObject *module)
 {{
@@ -320,7 +321,9 @@ class CWriter:
             "\n".join(functions + table_lines), "\n",
             _MODULE.format(version=literal(__version__), backend=backend,
                            init=init_function(self.name),
-                           gil=tables.gil_number(self.declared["gil"]), **facts)]
+                           gil=tables.gil_number(self.declared["gil"]),
+                           callback_errors=tables.errors_number(
+                               self.declared["callback_errors"]), **facts)]
         if self.startup is not None:
             parts.append(embedding.end(backend))
         return "".join(parts)

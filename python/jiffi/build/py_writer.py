@@ -8,7 +8,7 @@ microseconds per declaration), and leaves opening libraries to the program.
 from . import refusals
 from .c_writer import included_modules
 from .source import backend_of, embedding_of
-from .tables import gil_number
+from .tables import errors_number, gil_number
 
 ABI = 1  # JIFFI_MODULE_ABI of module_abi.h
 
@@ -83,9 +83,11 @@ def python_source(ffi, module_name):
     for text, packed, pack, override, gil in declared["texts"]:
         lines.append("    (%s, %r, %d, %r, %d)," % (
             _quoted(text), bool(packed), pack or 0, bool(override), gil_number(gil)))
-    lines.append("    ], includes=%r, gil=%d, abi=%d, generator=%r)" % (
+    errors = errors_number(declared["callback_errors"])
+    lines.append("    ], includes=%r, gil=%d, abi=%d, generator=%r%s)" % (
         _included_names(ffi, backend.VerificationError),
-        gil_number(declared["gil"]), ABI, __version__))
+        gil_number(declared["gil"]), ABI, __version__,
+        ", callback_errors=%d" % errors if errors else ""))
     head = _HEAD.format(name=module_name, version=__version__,
                         package=backend.__name__)
     return head + "\n".join(lines) + "\n"

@@ -24,8 +24,15 @@ def array(kind, name, rows, count_if_empty="NULL"):
 _GIL = {"default": 0, "release": 1, "hold": 2, "auto": 3}  # jf_Gil
 
 
+_ERRORS = {None: 0, "raise": 1, "print": 2}  # jiffi_module.callback_errors
+
+
 def gil_number(word):
     return _GIL[word]
+
+
+def errors_number(word):
+    return _ERRORS[word]
 
 
 def texts(declared):

@@ -196,11 +196,13 @@ def _give(symbol, way, give="return "):
 
 def _call(symbol, gil, function):
     """The call and the boxing of its result."""
-    enter, leave = (("jiffi_hold", "jiffi_held") if gil == "hold" else
-                    ("jiffi_release", "jiffi_take"))
+    enter, leave = (("jiffi_hold(self)", "jiffi_held") if gil == "hold" else
+                    ("jiffi_release()", "jiffi_take"))
     call = _called(symbol, function, ["x%d" % i for i in range(len(symbol["params"]))])
-    give = "object = " if _has_pointers(symbol) else "return "
-    return ["jiffi_state state = %s();" % enter, call, "%s(state);" % leave] + _give(
+    give, fail = (("object = ", "goto done") if _has_pointers(symbol) else
+                  ("return ", "return NULL"))
+    return ["jiffi_state state = %s;" % enter, call,
+            "if (%s(state) < 0)" % leave, "    %s;" % fail] + _give(
         symbol, "from", give)
 
 
@@ -224,10 +226,12 @@ def _plain_wrapper(symbol, gil, single):
         if t["kind"] == "record":
             lines += [declare(unqualified(t), "v%d" % i) + ";",
                       "memcpy((void *)&v%d, x%d, sizeof v%d);" % (i, i, i)]
-    lines += ["jiffi_enter();" if hold else
+    lines += ["jiffi_enter(self);" if hold else
               "PyThreadState *thread = jiffi_leave_python();",
               _called(symbol, _spoken(symbol), [given for _, _, given in plain]),
-              "jiffi_exit();" if hold else "jiffi_enter_python(thread);"]
+              "jiffi_exit();" if hold else "jiffi_enter_python(thread);",
+              "if (%s())" % ("jiffi_failed_held" if hold else "jiffi_failed"),
+              "    return NULL;"]
     lines += _give(symbol, "box")
     return ["static PyObject *" + head, "{"] + ["    " + line for line in lines] + ["}"]
 

@@ -81,7 +81,8 @@ static int attach_to(FFIObject *ffi, PyObject *name, PyObject *callable,
         PyErr_Format(PyExc_TypeError, "expected a function ctype, got '%s'",
                      jpy_cname(ct));
     else if (ct && refuse_complex(ct->type->to, text) == 0)
-        target = jpy_extern_target(ffi->st, ct, callable, error, onerror);
+        target = jpy_extern_target(ffi->st, ct, callable, error, onerror,
+                                   ERRORS_DEFAULT);
     Py_XDECREF((PyObject *)ct);
     if (!target)
         return -1;
@@ -127,7 +128,7 @@ PyObject *jpy_stock_def_extern(PyObject *self, PyObject *args, PyObject *kwargs)
         return NULL;
     FFIObject *ffi = (FFIObject *)self;
     if (ffi->oracle)
-        return jpy_modgen_def_extern(ffi, name, error, onerror);
+        return jpy_modgen_def_extern(ffi, name, error, onerror, Py_None);
     PyObject *bound = PyTuple_Pack(4, self, name, error, onerror);
     PyObject *f = bound ? PyCFunction_New(&decorator, bound) : NULL;
     Py_XDECREF(bound);
