@@ -77,7 +77,8 @@ static PyObject *wrap_add(PyObject *self, PyObject *const *args, Py_ssize_t n)
     int b = (int)bits;
     jiffi_state s = jiffi_release();
     int result = add(a, b);
-    jiffi_take(s);
+    if (jiffi_take(s) < 0)
+        return NULL;
     return jiffi_from_signed(result);
 }
 static PyObject *wrap_add_held(PyObject *self, PyObject *const *args, Py_ssize_t n)
@@ -91,9 +92,10 @@ static PyObject *wrap_add_held(PyObject *self, PyObject *const *args, Py_ssize_t
     if (jiffi_get_int(self, 1, args[1], sizeof(int), 1, &bits) < 0)
         return NULL;
     int b = (int)bits;
-    jiffi_state s = jiffi_hold();
+    jiffi_state s = jiffi_hold(self);
     int result = add(a, b);
-    jiffi_held(s);
+    if (jiffi_held(s) < 0)
+        return NULL;
     return jiffi_from_signed(result);
 }
 
@@ -104,7 +106,8 @@ static PyObject *wrap_answer(PyObject *self, PyObject *const *args, Py_ssize_t n
         return jiffi_api->bad_count(self, n);
     jiffi_state s = jiffi_release();
     int result = answer();
-    jiffi_take(s);
+    if (jiffi_take(s) < 0)
+        return NULL;
     return jiffi_from_signed(result);
 }
 
@@ -123,7 +126,8 @@ static PyObject *wrap_negate(PyObject *self, PyObject *arg)
         return NULL;
     jiffi_state s = jiffi_release();
     int result = negate((int)bits);
-    jiffi_take(s);
+    if (jiffi_take(s) < 0)
+        return NULL;
     return jiffi_from_signed(result);
 }
 
@@ -135,9 +139,10 @@ static PyObject *wrap_scale(PyObject *self, PyObject *const *args, Py_ssize_t n)
     if (jiffi_get_double(self, 0, args[0], &a) < 0 ||
         jiffi_get_double(self, 1, args[1], &b) < 0)
         return NULL;
-    jiffi_state s = jiffi_hold();
+    jiffi_state s = jiffi_hold(self);
     double result = scale(a, (float)b);
-    jiffi_held(s);
+    if (jiffi_held(s) < 0)
+        return NULL;
     return PyFloat_FromDouble(result);
 }
 
@@ -169,9 +174,10 @@ static PyObject *wrap_touch(PyObject *self, PyObject *arg)
     if (jiffi_api->to_pointer(self, 0, arg, types_touch[1], &p, &temps) == 0) {
         jiffi_state s = jiffi_release();
         touch((int *)p);
-        jiffi_take(s);
-        Py_INCREF(Py_None);
-        result = Py_None;
+        if (jiffi_take(s) == 0) {
+            Py_INCREF(Py_None);
+            result = Py_None;
+        }
     }
     if (temps)
         jiffi_api->free_temps(temps);
@@ -187,8 +193,7 @@ static PyObject *wrap_length(PyObject *self, PyObject *arg)
     if (jiffi_api->to_pointer(self, 0, arg, types_length[1], &p, &temps) == 0) {
         jiffi_state s = jiffi_release();
         size_t n = length((const char *)p);
-        jiffi_take(s);
-        result = jiffi_from_unsigned(n);
+        result = jiffi_take(s) < 0 ? NULL : jiffi_from_unsigned(n);
     }
     if (temps)
         jiffi_api->free_temps(temps);
@@ -207,7 +212,8 @@ static PyObject *wrap_move(PyObject *self, PyObject *const *args, Py_ssize_t n)
         return NULL;
     jiffi_state s = jiffi_release();
     p = move(p, (int)by);
-    jiffi_take(s);
+    if (jiffi_take(s) < 0)
+        return NULL;
     return jiffi_api->from_value(types_move[0], &p);
 }
 
@@ -240,7 +246,8 @@ static PyObject *wrap_set_errno(PyObject *self, PyObject *arg)
         return NULL;
     jiffi_state s = jiffi_release();
     int result = set_errno((int)bits);
-    jiffi_take(s);
+    if (jiffi_take(s) < 0)
+        return NULL;
     return jiffi_from_signed(result);
 }
 static PyObject *wrap_set_errno_held(PyObject *self, PyObject *arg)
@@ -248,9 +255,10 @@ static PyObject *wrap_set_errno_held(PyObject *self, PyObject *arg)
     unsigned long long bits;
     if (jiffi_get_int(self, 0, arg, sizeof(int), 1, &bits) < 0)
         return NULL;
-    jiffi_state s = jiffi_hold();
+    jiffi_state s = jiffi_hold(self);
     int result = set_errno((int)bits);
-    jiffi_held(s);
+    if (jiffi_held(s) < 0)
+        return NULL;
     return jiffi_from_signed(result);
 }
 
@@ -268,8 +276,7 @@ static PyObject *wrap_apply(PyObject *self, PyObject *const *args, Py_ssize_t n)
         jiffi_get_int(self, 2, args[2], sizeof(int), 1, &b) == 0) {
         jiffi_state s = jiffi_release();
         int r = apply((int (*)(int, int))f, (int)a, (int)b);
-        jiffi_take(s);
-        result = jiffi_from_signed(r);
+        result = jiffi_take(s) < 0 ? NULL : jiffi_from_signed(r);
     }
     if (temps)
         jiffi_api->free_temps(temps);
@@ -333,7 +340,8 @@ static PyObject *wrap_call_twice(PyObject *self, PyObject *arg)
         return NULL;
     jiffi_state s = jiffi_release();
     int result = call_twice((int)bits);
-    jiffi_take(s);
+    if (jiffi_take(s) < 0)
+        return NULL;
     return jiffi_from_signed(result);
 }
 static void *thread_body(void *cell)
@@ -528,7 +536,7 @@ static const jiffi_module description = {
     lengths,
 #endif
     typedefs, symbols, COUNT(texts), COUNT(records), COUNT(lengths), COUNT(typedefs),
-    COUNT(symbols), 1};
+    COUNT(symbols), 1, 0, NULL};
 
 static int sample_exec(PyObject *module)
 {

@@ -117,12 +117,15 @@ def test_structs(ffi, lib):
     assert list(lib.call_big(cb, lib.make_big(1)).v) == [2, 4, 6, 8, 10, 12, 14, 16]
 
 
-def test_exception_prints_and_gives_the_error_value(ffi, lib, unraisable):
+def test_exception_is_printed_on_demand(ffi, lib, unraisable):
+    """As cffi does it: C gets the error value, the call goes on. (Raised at the call,
+    which is usual: test_callback_errors.py.)"""
     def f(x):
         raise ZeroDivisionError("inside")
 
-    assert lib.call_int(ffi.callback("int(*)(int)", f), 1) == 0
-    assert lib.call_int(ffi.callback("int(*)(int)", f, error=-66), 1) == -66
+    cb = ffi.callback("int(*)(int)", f, errors="print")
+    assert lib.call_int(cb, 1) == 0
+    assert lib.call_int(ffi.callback("int(*)(int)", f, error=-66, errors="print"), 1) == -66
     assert len(unraisable) == 2
     assert unraisable[0].exc_type is ZeroDivisionError
     assert "inside" in str(unraisable[0].exc_value)
@@ -133,9 +136,12 @@ def test_exception_prints_and_gives_the_error_value(ffi, lib, unraisable):
 
 
 def test_bad_result(ffi, lib, unraisable):
-    assert lib.call_int(ffi.callback("int(*)(int)", lambda x: "no", error=3), 1) == 3
-    assert lib.call_int(ffi.callback("int(*)(int)", lambda x: 2**40, error=4), 1) == 4
-    assert lib.call_void(ffi.callback("void(*)(void)", lambda: 1)) is None
+    def cb(kind, f, error=None):
+        return ffi.callback(kind, f, error=error, errors="print")
+
+    assert lib.call_int(cb("int(*)(int)", lambda x: "no", error=3), 1) == 3
+    assert lib.call_int(cb("int(*)(int)", lambda x: 2**40, error=4), 1) == 4
+    assert lib.call_void(cb("void(*)(void)", lambda: 1)) is None
     assert [u.exc_type for u in unraisable] == [TypeError, OverflowError, TypeError]
     for u in unraisable:
         assert u.err_msg.endswith(", trying to convert the result back to C")
@@ -163,7 +169,7 @@ def test_onerror(ffi, lib, unraisable):
     def worse(*args):
         raise ValueError("worse")
 
-    cb = ffi.callback("int(*)(int)", f, error=-2, onerror=worse)
+    cb = ffi.callback("int(*)(int)", f, error=-2, onerror=worse, errors="print")
     assert lib.call_int(cb, 1) == -2
     assert [u.exc_type for u in unraisable] == [KeyError, ValueError]
     assert "during handling of the above exception by 'onerror'" in unraisable[1].err_msg
@@ -421,7 +427,8 @@ def test_no_leaks(ffi, lib, unraisable):
     def bad(x):
         return "bad"
 
-    good, wrong = ffi.callback("int(*)(int)", f), ffi.callback("int(*)(int)", bad)
+    good = ffi.callback("int(*)(int)", f)
+    wrong = ffi.callback("int(*)(int)", bad, errors="print")
     lib.call_int(good, 1)
     before = sys.getrefcount(value), sys.getrefcount(f), sys.getrefcount(bad)
     for _ in range(300):
@@ -442,7 +449,7 @@ from jiffi import FFI
 ffi = FFI()
 def boom(x):
     raise ValueError("seen")
-cb = ffi.callback("int(*)(int)", boom)
+cb = ffi.callback("int(*)(int)", boom, errors="print")
 cb(1)
 """
     done = run(script)

@@ -148,27 +148,49 @@ def boom(*args):
     raise KeyError("boom")
 
 
-def test_exception_is_reported(sample, unraisable):
+def test_exception_is_raised(sample, unraisable):
     sample.ffi.def_extern("twice")(boom)
+    with pytest.raises(KeyError, match="boom"):
+        sample.lib.call_twice(4)
+    with pytest.raises(KeyError, match="boom"):
+        sample.lib.twice(4)
+    assert not unraisable
+
+
+def test_exception_is_printed(sample, unraisable):
+    sample.ffi.def_extern("twice", errors="print")(boom)
     assert sample.lib.call_twice(4) == 0
-    sample.ffi.def_extern("twice", error=-5)(boom)
+    sample.ffi.def_extern("twice", error=-5, errors="print")(boom)
     assert sample.lib.call_twice(4) == -5
     assert [type(u.exc_value) for u in unraisable] == [KeyError, KeyError]
     assert "boom" in (unraisable[0].err_msg or "")
 
 
+def test_modules_from_before_print(unraisable):
+    """Their wrappers do not look for exceptions, so that callbacks leave them none."""
+    old = module_samples.load("-DSAMPLE_SIZE=offsetof(jiffi_module, callback_errors)")
+    old.ffi.def_extern("twice", error=-5)(boom)
+    for _ in range(3):
+        assert old.lib.call_twice(4) == -5
+    assert [type(u.exc_value) for u in unraisable] == [KeyError] * 3
+    assert "callback boom() of type" in unraisable[0].err_msg
+    assert old.lib.add(2, 3) == 5
+
+
 def test_wrong_result(sample, unraisable):
     sample.ffi.def_extern("twice", error=3)(lambda x: "text")
-    assert sample.lib.call_twice(4) == 3
-    sample.ffi.def_extern("twice", error=4)(lambda x: 2**40)
+    with pytest.raises(TypeError):
+        sample.lib.call_twice(4)
+    sample.ffi.def_extern("twice", error=4, errors="print")(lambda x: 2**40)
     assert sample.lib.call_twice(4) == 4
     sample.ffi.def_extern("note")(lambda s: 3)
-    sample.lib.call_note(b"x")
-    assert [type(u.exc_value) for u in unraisable] == [TypeError, OverflowError, TypeError]
+    with pytest.raises(TypeError):
+        sample.lib.call_note(b"x")
+    assert [type(u.exc_value) for u in unraisable] == [OverflowError]
 
 
 def test_record_error_value(sample, unraisable):
-    sample.ffi.def_extern("shift", error=(7, 8, 9.0))(boom)
+    sample.ffi.def_extern("shift", error=(7, 8, 9.0), errors="print")(boom)
     assert sample.lib.call_shift(0) == 24
     assert len(unraisable) == 1
 
@@ -197,6 +219,8 @@ REFUSED = [
     (dict(name="twice", error="x"), TypeError, "integer"),
     (dict(name="twice", error=2**40), OverflowError, "does not fit"),
     (dict(name="twice", onerror=3), TypeError, "for 'onerror', not int"),
+    (dict(name="twice", errors="no"), ValueError,
+     "errors must be 'raise', 'print' or 'continue', not 'no'"),
     (dict(name=3), TypeError, "a name must be str, not int"),
     (dict(nonsense=1), TypeError, "nonsense"),
 ]  # fmt: skip
