@@ -6,6 +6,7 @@
 #ifndef JIFFI_HOST_H
 #define JIFFI_HOST_H
 
+#include "core/abi/abi.h"
 #include "core/base/bits.h"
 #include "core/base/diag.h"
 #include "core/base/mem.h"
@@ -14,8 +15,11 @@
 #include "core/plan/recipe.h"
 #include "core/program/program.h"
 #include "core/type/type.h"
+#include "engine/disasm.h"
 #include "engine/engine.h"
 #include "engine/loop.h"
+#include "exec/cxx.h"
+#include "exec/exec.h"
 #include "os/os.h"
 #include "proof/proof.h"
 

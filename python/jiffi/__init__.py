@@ -15,14 +15,19 @@ from ._jiffi import (
     FFI,
     CDefError,
     DeclarationError,
+    CxxError,
     FFIError,
+    HeldCallError,
     PkgConfigError,
     VerificationError,
     VerificationMissing,
+    checked_report,
     each,
     features,
     same,
 )
+
+_CHECKED = ("BoundsError", "CheckError", "CheckWarning", "ConstError", "UseAfterFree")
 
 
 def __getattr__(name):
@@ -36,6 +41,11 @@ def __getattr__(name):
 
         globals()[name] = TraceError
         return TraceError
+    if name in _CHECKED:
+        from ._jiffi import _checked_name
+
+        globals()[name] = _checked_name(name)
+        return globals()[name]
     raise AttributeError("module 'jiffi' has no attribute %r" % name)
 
 
@@ -53,14 +63,22 @@ def inline(cdef, source, **kwds):
 
 __all__ = [
     "FFI",
+    "BoundsError",
     "CDefError",
+    "CheckError",
+    "CheckWarning",
+    "ConstError",
     "DeclarationError",
+    "CxxError",
     "FFIError",
+    "HeldCallError",
     "MapError",
     "PkgConfigError",
     "TraceError",
+    "UseAfterFree",
     "VerificationError",
     "VerificationMissing",
+    "checked_report",
     "each",
     "features",
     "inline",

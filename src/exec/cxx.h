@@ -57,12 +57,12 @@ void jf_cxx_describe(const void *exception, char *out, size_t room);
 
 /* --- thrown from here ------------------------------------------------------------ */
 
-/* Throw an exception, derived from std::exception, whose what() is `text` (copied)
+/* Is there a C++ library in this process that can throw? */
+bool jf_cxx_can_throw(void);
+/* Throw an exception, derived from std::exception, whose what() is `text` (jf_alloc'ed)
  * and which carries `payload`; `drop(payload)` is called when it is destroyed, by
- * whichever thread. Returns only if it cannot throw: with a sentence, static, and
- * `payload` still the caller's. `caller`: an address in who is thrown at, or NULL. */
-const char *jf_cxx_throw(void *payload, const char *text, void (*drop)(void *payload),
-                         const void *caller);
+ * whichever thread. Takes both over and does not return, if it can throw. */
+void jf_cxx_throw(void *payload, char *text, void (*drop)(void *payload));
 /* The payload, if the exception is one of those; borrowed. */
 void *jf_cxx_payload(const jf_CxxThrown *t);
 

@@ -90,13 +90,12 @@ void *jf_cxx_payload(const jf_CxxThrown *t)
 
 /* --- the library -------------------------------------------------------------------------- */
 
-static bool runtime_fill(Runtime *r, void *(*door)(jf_OsLib *, const char *),
-                         jf_OsLib *lib)
+static bool runtime_fill(Runtime *r)
 {
-    void *allocate = door(lib, "__cxa_allocate_exception");
-    void *throw_ = door(lib, "__cxa_throw");
-    void *records = door(lib, "_ZTVN10__cxxabiv120__si_class_type_infoE");
-    void *base = door(lib, "_ZTISt9exception");
+    void *allocate = exec_cxx_door("__cxa_allocate_exception");
+    void *throw_ = exec_cxx_door("__cxa_throw");
+    void *records = exec_cxx_door("_ZTVN10__cxxabiv120__si_class_type_infoE");
+    void *base = exec_cxx_door("_ZTISt9exception");
     if (!allocate || !throw_ || !records || !base)
         return false;
     r->allocate = (void *(*)(size_t))(uintptr_t)allocate;
@@ -104,36 +103,18 @@ static bool runtime_fill(Runtime *r, void *(*door)(jf_OsLib *, const char *),
     r->record.table = (const char *)records + 2 * sizeof(void *);
     r->record.name = "N5jiffi15PythonExceptionE";
     r->record.base = base;
-    r->table.type = &r->record;
     r->table.destroy = carrier_destroy;
     r->table.destroy_free = carrier_destroy_free;
     r->table.what = carrier_what;
     return true;
 }
 
-static void *door_in(jf_OsLib *lib, const char *name)
-{
-    return jf_os_lib_symbol(lib, name, NULL);
-}
-
-static void *door_anywhere(jf_OsLib *lib, const char *name)
-{
-    (void)lib;
-    return exec_cxx_door(name);
-}
-
-/* The C++ library that the code at `caller` was linked with, else any. NULL: none,
- * or too many. */
-static Runtime *runtime_of(const void *caller)
+/* The first C++ library that is found; it stays, as its records are pointed at. */
+static Runtime *runtime_find(void)
 {
     Runtime r;
     memset(&r, 0, sizeof r);
-    jf_OsLib *lib = caller ? jf_os_lib_of(caller) : NULL;
-    bool found = lib && runtime_fill(&r, door_in, lib);
-    if (found)
-        jf_os_lib_leave(lib); /* its records are pointed at from here on */
-    jf_os_lib_close(lib, NULL);
-    if (!found && !runtime_fill(&r, door_anywhere, NULL))
+    if (!runtime_fill(&r))
         return NULL;
     jf_os_once(&throw_once, throw_start);
     jf_os_lock(&throw_lock);
@@ -141,6 +122,7 @@ static Runtime *runtime_of(const void *caller)
     while (k < n_runtimes && runtimes[k].throw_ != r.throw_)
         k++;
     if (k == n_runtimes && k < MAX_RUNTIMES) {
+        jf_os_lib_keep(r.record.table);
         runtimes[k] = r;
         runtimes[k].table.type = &runtimes[k].record;
         n_runtimes++;
@@ -149,17 +131,17 @@ static Runtime *runtime_of(const void *caller)
     return k < MAX_RUNTIMES ? &runtimes[k] : NULL;
 }
 
-const char *jf_cxx_throw(void *payload, const char *text,
-                         void (*drop)(void *payload), const void *caller)
+bool jf_cxx_can_throw(void)
 {
-    Runtime *r = runtime_of(caller);
+    return runtime_find() != NULL;
+}
+
+void jf_cxx_throw(void *payload, char *text, void (*drop)(void *payload))
+{
+    Runtime *r = runtime_find();
     if (!r)
-        return "there is no C++ library in this process that could throw";
-    char *copy = jf_strndup(text, strlen(text));
-    if (!copy)
-        return "memory is out";
+        return;
     Carrier *c = r->allocate(sizeof *c); /* ends the process where it cannot */
-    *c = (Carrier){&r->table.destroy, payload, drop, copy};
+    *c = (Carrier){&r->table.destroy, payload, drop, text};
     r->throw_(c, &r->record, carrier_destroy);
-    return NULL; /* not reached */
 }

@@ -155,7 +155,8 @@ static void function_name(const void *fn, char *out, size_t room)
                  (size_t)((const char *)fn - (const char *)p.base), library);
         return;
     }
-    char *plain = jf_cxx_demangle(NULL, p.symbol);
+    char *plain =
+        strncmp(p.symbol, "_Z", 2) ? NULL : jf_cxx_demangle(NULL, p.symbol);
     const char *text = plain ? plain : p.symbol;
     const char *call = strchr(text, '(') ? "" : "()";
     snprintf(out, room, "%.400s%s of %s", text, call, library);

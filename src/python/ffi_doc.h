@@ -10,7 +10,8 @@
 /* clang-format off */
 
 #define DOC_FFI \
-"FFI(backend=None, *, gil='auto', checked=False)\n--\n\n" \
+"FFI(backend=None, *, gil='auto', callback_errors='raise', checked=False,\n" \
+"    may_throw=False)\n--\n\n" \
 "C declarations, and what can be done with them.\n" \
 "\n" \
 "    ffi = FFI()\n" \
@@ -25,6 +26,9 @@
 "waits for nobody; see gil(). backend is accepted for compatibility with\n" \
 "cffi and ignored.\n" \
 "\n" \
+"may_throw=True says of every cdef() that C++ exceptions may come out of\n" \
+"its functions; see cxx_exception().\n" \
+"\n" \
 "checked=True (or JIFFI_CHECKED=1 in the environment) watches memory:\n" \
 "accesses out of bounds, after free or release, to const, by the wrong\n" \
 "type raise CheckError, and say where the memory was allocated and freed.\n" \
@@ -33,14 +37,21 @@
 "objects in every FFI; structs, unions and enums are shared by include()."
 
 #define DOC_cdef \
-"cdef($self, csource, override=False, packed=False, pack=None, *, gil=None)\n--\n\n" \
+"cdef($self, csource, override=False, packed=False, pack=None, *, gil=None,\n" \
+"     may_throw=False)\n--\n\n" \
 "Read C declarations: functions, variables, types, constants.\n" \
 "\n" \
 "csource is a str of C. On any error nothing of it is declared. override\n" \
 "allows to declare a name again, differently. packed=True lays out every\n" \
 "struct of this text without padding; pack=n (bytes, a power of two) caps\n" \
-"the alignment of members. gil ('release' or 'hold') is the policy of the\n" \
-"functions declared here; None means that of the FFI.\n" \
+"the alignment of members. gil ('auto', 'release' or 'hold') is the policy\n" \
+"of the functions declared here; None means that of the FFI. A single\n" \
+"function says it with __attribute__((jiffi_gil(\"hold\"))).\n" \
+"\n" \
+"may_throw=True: C++ exceptions that come out of these functions become\n" \
+"Python exceptions; see cxx_exception(). A single function says it with\n" \
+"__attribute__((may_throw)) or [[jiffi::may_throw]], and the contrary with\n" \
+"noexcept or __attribute__((nothrow)).\n" \
 "\n" \
 "Raises CDefError with file:line:column, the line and a caret."
 
@@ -54,16 +65,61 @@
 "differently."
 
 #define DOC_dlopen \
-"dlopen($self, name, flags=0)\n--\n\n" \
+"dlopen($self, name, flags=0, *, gil=None, may_throw=False)\n--\n\n" \
 "Open a library and return it; its attributes are the functions,\n" \
 "variables and constants declared by cdef().\n" \
 "\n" \
 "name is a path, a file name, a short name ('m', 'sqlite3'), None for\n" \
 "what the process has loaded already, or a void * handle from dlopen().\n" \
-"flags is a combination of ffi.RTLD_*; 0 means RTLD_NOW.\n" \
+"flags is a combination of ffi.RTLD_*; 0 means RTLD_NOW. gil ('auto',\n" \
+"'release' or 'hold') is the policy of the library's functions, but for\n" \
+"those that have one of their own; None means as they are declared.\n" \
+"may_throw=True: C++ exceptions of all its functions are caught, but of\n" \
+"those declared noexcept; see cxx_exception().\n" \
 "\n" \
 "The library is closed when it and all that came from it is gone. Raises\n" \
 "OSError with what was tried."
+
+#define DOC_cxx_exception \
+"cxx_exception($self, name, exception, /)\n--\n\n" \
+"Say what Python raises for a type of C++ exception.\n" \
+"\n" \
+"    ffi.cxx_exception('ns::parse_error', ParseError)\n" \
+"    ffi.cxx_exception('ns::error', lambda type, what: MyError(what, type))\n" \
+"\n" \
+"Holds for the functions of this FFI that are declared may_throw: for\n" \
+"exceptions of that type, as C++ spells it in full, and of types publicly\n" \
+"derived from it, unless a nearer base has a meaning of its own. A class is\n" \
+"called with what(), anything else with the type's name and what(); both\n" \
+"are str. None forgets the type.\n" \
+"\n" \
+"Without it: std::bad_alloc is a MemoryError; out_of_range IndexError;\n" \
+"invalid_argument, domain_error, length_error ValueError; overflow_error\n" \
+"OverflowError; range_error, underflow_error ArithmeticError; bad_cast,\n" \
+"bad_typeid TypeError; system_error (with errno) and ios_base::failure\n" \
+"OSError; all others are jiffi.CxxError.\n" \
+"\n" \
+"Raises TypeError if `exception` is no class of exceptions, no callable and\n" \
+"not None."
+
+#define DOC_gil \
+"gil($self, /, *args)\n--\n\n" \
+"Say or ask who keeps Python's lock (the GIL) while a function runs.\n" \
+"\n" \
+"    ffi.gil('hold', lib.f, 'g')  # keep it in lib.f() and in every g()\n" \
+"    ffi.gil(lib.f)               # what was asked for and decided, and why\n" \
+"\n" \
+"gil(policy, *functions) changes the policy of functions of libraries, at\n" \
+"once, or by their names: then of every library that this FFI has opened\n" \
+"or opens. policy is 'auto', 'hold' or 'release'. Nothing is changed if\n" \
+"one of them cannot be.\n" \
+"\n" \
+"gil(function) returns a named tuple: asked ('auto', 'hold', 'release'),\n" \
+"decided ('hold' or 'release'), proved (does the machine code show that\n" \
+"the function waits for nobody?), reason (a sentence that says why).\n" \
+"\n" \
+"Raises AttributeError for a name that is not declared, TypeError for\n" \
+"function pointers (they always release), ValueError for another policy."
 
 #define DOC_dlclose \
 "dlclose($self, lib, /)\n--\n\n" \
@@ -571,6 +627,22 @@
 "Raises TypeError for a parameter or type that cannot be an item, and\n" \
 "ImportError without NumPy (1.22 or newer)."
 
+#define DOC_explain \
+"explain($self, function, *, code=True)\n--\n\n" \
+"How calls of a function are made, as text to be printed.\n" \
+"\n" \
+"    print(ffi.explain(lib.pow))\n" \
+"\n" \
+"Says where each argument goes (register, stack), what is done with the\n" \
+"GIL and errno and why, where the function is, and shows the machine\n" \
+"code that calls it; code=False leaves that out. function is one of a\n" \
+"library, a function pointer, a callback, or a fused or sized function.\n" \
+"Its code is made if it was not called yet; nothing is called.\n" \
+"\n" \
+"The str has an attribute facts: the same as a dict.\n" \
+"\n" \
+"Raises TypeError for anything else."
+
 #define DOC_fuse \
 "fuse($self, function=None, signature=None)\n--\n\n" \
 "Make one C function of a Python function that calls C functions.\n" \
@@ -628,9 +700,6 @@
 "else 'libffi'), 'why_not' (why not code, or None), 'libffi' (its\n" \
 "version, or None)."
 
-/* clang-format on */
-
-#endif
 #define DOC_checked_report \
 "checked_report()\n--\n\n" \
 "What checked FFIs keep, as a dict: 'alive' (a list of (number, type, bytes,\n" \
@@ -638,3 +707,6 @@
 "'bytes' (of it), 'made' and 'freed' (blocks so far), 'quarantined' and\n" \
 "'quarantined_bytes' (freed, and kept to be watched)."
 
+/* clang-format on */
+
+#endif

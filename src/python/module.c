@@ -4,6 +4,9 @@
  * interpreter. The package's __init__.py gives its names to users. The other
  * module in the same shared object is cffi/flavour.c; both start and end here.
  */
+#include "python/cxx.h"
+#include "python/checked.h"
+#include "python/held.h"
 #include "python/pickle.h"
 
 void jpy_state_unref(State *st)
@@ -19,6 +22,7 @@ void jpy_state_unref(State *st)
      * then the universe has to stay for it. */
     if (st->universe->n_groups)
         return;
+    jpy_checked_free(st);
     jf_universe_free(st->universe);
     PyMem_Free(st);
 }
@@ -72,6 +76,7 @@ int jpy_module_exec(PyObject *module, bool cffi)
         jpy_init_cdata(st, module) < 0 || init_common(st, module) < 0 ||
         jpy_init_pickle(st, module) < 0 || jpy_init_ffi(st, module) < 0 ||
         jpy_init_lib(st, module) < 0 || jpy_init_call(st, module) < 0 ||
+        jpy_init_held(st, module) < 0 || jpy_init_cxx(st, module) < 0 ||
         jpy_init_callback(st, module) < 0 || jpy_init_modgen(st, module) < 0 ||
         jpy_init_verify(st, module) < 0 || jpy_init_map(st, module) < 0 ||
         jpy_init_fuse(st, module) < 0 || jpy_init_batch_run(st, module) < 0)
@@ -119,6 +124,9 @@ static PyObject **state_object(State *st, size_t i)
                         (PyObject **)&st->fused_type,
                         (PyObject **)&st->pin_type,
                         (PyObject **)&st->traced_type,
+                        (PyObject **)&st->gil_type,
+                        &st->held_error,
+                        &st->cxx_error,
                         (PyObject **)&st->map_each_type,
                         (PyObject **)&st->map_same_type};
     return i < JF_COUNT(all) ? all[i] : NULL;
@@ -129,6 +137,8 @@ int jpy_module_traverse(PyObject *module, visitproc visit, void *arg)
     State *st = jpy_state(module);
     for (size_t i = 0; st && state_object(st, i); i++)
         Py_VISIT(*state_object(st, i));
+    if (st && jpy_checked_traverse(st, visit, arg))
+        return -1;
     /* A plain cdata is no container to the collector, so what the last
      * reference to `null` keeps alive is visited from here. */
     if (st && st->null && Py_REFCNT(st->null) == 1) {
@@ -146,6 +156,7 @@ int jpy_module_clear(PyObject *module)
     /* Only values: the types break their cycles with the module themselves,
      * and code that still runs may ask for them. */
     jpy_modgen_forget(st, false);
+    jpy_autos_drop(st);
     Py_CLEAR(st->modules);
     Py_CLEAR(st->null);
     Py_CLEAR(st->void_p);
@@ -161,6 +172,7 @@ void jpy_module_free(void *module)
     if (!st)
         return;
     jpy_module_clear(module);
+    jpy_checked_clear(st);
     for (size_t i = 0; state_object(st, i); i++)
         Py_CLEAR(*state_object(st, i));
     *(State **)PyModule_GetState(module) = NULL;

@@ -82,6 +82,7 @@ typedef struct UfuncRecord {
     jf_NumPyLoop inner;      /* the loop in NumPy's shape ... */
     void *inner_data;
     uint8_t hold;      /* gil="hold" */
+    uint8_t throws;    /* C++ exceptions are caught */
     uint8_t has_bool;  /* an output is _Bool */
     uint8_t is_staged; /* the loop's operands may need copies: run_staged */
     uint8_t has_descr; /* an operand has a structured type */

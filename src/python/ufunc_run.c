@@ -9,6 +9,7 @@
  * access): inputs and outputs are the same memory item by item, or do not overlap;
  * in accumulate() an output is an input one item later.
  */
+#include "python/cxx.h"
 #include "python/ufunc.h"
 
 #include <string.h>
@@ -88,7 +89,23 @@ UfuncRecord *jpy_ufunc_record(State *st, CDataObject *fn)
     r->fn = (CDataObject *)Py_NewRef((PyObject *)fn);
     r->type = jf_type_ref(jpy_function_type(fn));
     r->hold = jpy_holds_loops(fn);
+    r->throws = (jpy_policy_of(fn) & POLICY_THROWS) != 0;
     return r;
+}
+
+/* --- C++ exceptions -------------------------------------------------------- */
+
+/* What came out of the loop that this thread runs; NULL. */
+static _Thread_local void *thrown JF_STATIC_TLS;
+
+/* f(arg), which calls the function. False: an exception came out. */
+static bool run_loop(const UfuncRecord *r, void (*f)(void *), void *arg)
+{
+    if (r->throws)
+        thrown = jf_exec_catch(f, arg, r->fn->data);
+    else
+        jf_exec_name(f, arg, r->fn->data);
+    return !thrown;
 }
 
 /* --- operands that are copied -------------------------------------------- */
@@ -166,6 +183,19 @@ static void copy_items(char *to, intptr_t to_step, const char *from,
         memcpy(to, from, size);
 }
 
+typedef struct Chunk {
+    const UfuncRecord *r;
+    char **at;
+    intptr_t *step;
+    size_t n;
+} Chunk;
+
+static void one_chunk(void *arg)
+{
+    const Chunk *c = arg;
+    jf_loop_run(c->r->loop, c->at, c->step, c->n);
+}
+
 /* `n` items in chunks that fit `block`, which has `chunk` items of each copy. */
 static void run_chunks(const UfuncRecord *r, Stage *stages, size_t n, size_t chunk,
                        char *block, char **at, intptr_t *step)
@@ -179,7 +209,8 @@ static void run_chunks(const UfuncRecord *r, Stage *stages, size_t n, size_t chu
             if (s->is_copied && s->from)
                 copy_items(at[i], step[i], s->from, s->from_step, s->size, now);
         }
-        jf_loop_run(r->loop, at, step, now);
+        Chunk c = {r, at, step, now};
+        bool whole = run_loop(r, one_chunk, &c);
         for (unsigned i = 0; i < r->n_loop; i++) {
             Stage *s = &stages[i];
             if (s->is_copied && s->is_output)
@@ -188,7 +219,7 @@ static void run_chunks(const UfuncRecord *r, Stage *stages, size_t n, size_t chu
             if (s->from)
                 s->from += s->from_step * (intptr_t)now;
         }
-        if (jpy_pending)
+        if (!whole || jpy_pending)
             break;
     }
 }
@@ -242,11 +273,24 @@ static void settle_bools(const UfuncRecord *r, char *const *args,
     }
 }
 
+typedef struct Inner {
+    const UfuncRecord *r;
+    char **args;
+    const intptr_t *dimensions, *steps;
+} Inner;
+
+static void run_inner(void *arg)
+{
+    const Inner *i = arg;
+    i->r->inner(i->args, i->dimensions, i->steps, i->r->inner_data);
+}
+
 static bool run(const UfuncRecord *r, char **args, const intptr_t *dimensions,
                 const intptr_t *steps)
 {
+    Inner inner = {r, args, dimensions, steps};
     if (!r->is_staged)
-        r->inner(args, dimensions, steps, r->inner_data);
+        run_loop(r, run_inner, &inner);
     else if (!run_staged(r, args, steps, (size_t)dimensions[0]))
         return false;
     if (JF_UNLIKELY(r->has_bool))
@@ -266,7 +310,13 @@ static void fail(const UfuncRecord *r, Failure how)
     if (!jpy_gil_enter(&g, NULL))
         return;
     has_failed = true;
-    if (PyErr_Occurred())
+    void *out = thrown;
+    thrown = NULL;
+    if (out && !PyErr_Occurred())
+        jpy_cxx_raise(r->fn, out);
+    else if (out)
+        jf_cxx_end(out);
+    else if (PyErr_Occurred())
         ; /* the first one says it */
     else if (how == IN_CALLBACK)
         jpy_call_failed();
@@ -318,8 +368,8 @@ void jpy_ufunc_run(char **args, const intptr_t *dimensions, const intptr_t *step
         jpy_held.fn = r->fn;
         ok = run(r, args, dimensions, steps);
         jpy_held.fn = NULL;
-        if (JF_UNLIKELY(jpy_pending != NULL))
-            fail(r, IN_CALLBACK);
+        if (JF_UNLIKELY(jpy_pending != NULL || thrown))
+            fail(r, thrown ? THROWN : IN_CALLBACK);
         jpy_gil_leave(&g);
     } else if (jpy_thread_holds_gil()) {
         PyThreadState *thread = jpy_gil_let_go();
@@ -330,6 +380,6 @@ void jpy_ufunc_run(char **args, const intptr_t *dimensions, const intptr_t *step
     }
     if (JF_UNLIKELY(!ok))
         fail(r, NO_MEMORY);
-    if (JF_UNLIKELY(jpy_pending != NULL))
-        fail(r, IN_CALLBACK);
+    if (JF_UNLIKELY(jpy_pending != NULL || thrown))
+        fail(r, thrown ? THROWN : IN_CALLBACK);
 }

@@ -250,6 +250,10 @@ static void one_attr(Parser *p, Attrs *a, bool ours)
         attr_access(p, a);
     else if (word_is(&t, "jiffi_gil") || (ours && word_is(&t, "gil")))
         attr_gil(p, a);
+    else if (word_is(&t, "may_throw") || word_is(&t, "jiffi_may_throw"))
+        a->throws = JF_THROWS_YES;
+    else if (word_is(&t, "nothrow"))
+        a->throws = JF_THROWS_NO;
     else if (word_is(&t, "stdcall"))
         set_conv(p, a, t.at, JF_CC_STDCALL);
     else if (word_is(&t, "cdecl"))

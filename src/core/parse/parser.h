@@ -78,11 +78,15 @@ typedef struct LineMark {
 } LineMark;
 
 /* Attributes gathered around one declaration. */
+/* What a declaration says of C++ exceptions. */
+enum { JF_THROWS_UNSAID, JF_THROWS_YES, JF_THROWS_NO };
+
 typedef struct Attrs {
     uint32_t align;        /* aligned, _Alignas, __declspec(align): bytes; 0 none */
     uint64_t vector_size;  /* bytes; 0: none */
     uint8_t mode;          /* jf_Prim for integers by size in bits; see attr.c */
     uint8_t gil;           /* jf_Gil */
+    uint8_t throws;        /* JF_THROWS_* */
     uint8_t conv;          /* JF_CC_* */
     bool packed;
     jf_Access *access;     /* of functions: scratch; as written, so 0 is none */
@@ -212,6 +216,7 @@ typedef struct Parser {
     bool unusable;          /* the record being read stays incomplete: strict.c */
     const jf_Oracle *oracle; /* NULL: none */
     uint8_t gil;            /* default of functions in this text */
+    bool may_throw;         /* likewise */
     uint16_t python;        /* JF_S_EXTERN_PYTHON... inside such a block */
     jf_GroupMark group_mark;
     jf_ArenaMark arena_mark;
