@@ -119,6 +119,13 @@ static void of_registers(Step *s, uint32_t w)
 /* Floating point and vectors; some results go to a general register. */
 static void of_vectors(Step *s, uint32_t w)
 {
+    /* By the first byte: vectors, scalars, floating point, SHA-3 and -512. */
+    static const uint8_t known[] = {0x0e, 0x4e, 0x2e, 0x6e, 0x0f, 0x4f, 0x2f, 0x6f,
+                                    0x5e, 0x7e, 0x5f, 0x7f, 0x1e, 0x9e, 0x1f, 0xce};
+    if (!memchr(known, (int)bits(w, 31, 24), sizeof known)) {
+        s->why = not_sure;
+        return;
+    }
     s->flow = FLOW_NEXT;
     if (is(w, 0x5f20fc00, 0x1e200000) || is(w, 0x5f200000, 0x1e000000) ||
         is(w, 0xbfe0ec00, 0x0e002c00))

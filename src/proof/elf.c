@@ -106,6 +106,15 @@ static int see_counters(struct dl_phdr_info *info, size_t size, void *ctx)
     return 1;
 }
 
+void elf_forget(void)
+{
+    for (uint32_t i = 0; i < loaded.n_objects; i++)
+        jf_free(loaded.objects[i].order);
+    jf_free(loaded.objects);
+    jf_free(loaded.ranges);
+    memset(&loaded, 0, sizeof loaded);
+}
+
 bool elf_refresh(bool *closed)
 {
     unsigned long long now[2] = {0, 0};
@@ -114,8 +123,7 @@ bool elf_refresh(bool *closed)
     if (loaded.read && now[0] == loaded.adds && now[1] == loaded.subs)
         return true;
     *closed = loaded.read && now[1] != loaded.subs;
-    loaded.n_objects = loaded.n_ranges = loaded.n_ends = 0;
-    loaded.failed = false;
+    elf_forget();
     dl_iterate_phdr(see_object, &loaded);
     loaded.read = !loaded.failed;
     return loaded.read;
@@ -294,6 +302,54 @@ ElfObject *elf_nth(uint32_t i)
     return o;
 }
 
+/* --- symbols by address ---------------------------------------------------------------------- */
+
+static int compare(const void *a, const void *b)
+{
+    const ElfOrder *x = a, *y = b;
+    return (x->value > y->value) - (x->value < y->value);
+}
+
+/* Without memory an object has no symbols: less is said, nothing wrong is proved. */
+static void sort_symbols(ElfObject *o)
+{
+    o->order = jf_alloc((o->n_symbols ? o->n_symbols : 1) * sizeof *o->order);
+    for (uint32_t i = 1; o->order && i < o->n_symbols; i++) {
+        const Elf64_Sym *s = &o->symbols[i];
+        if (elf_defined(s))
+            o->order[o->n_order++] =
+                (ElfOrder){s->st_value, s->st_value + s->st_size, i};
+    }
+    if (o->n_order)
+        qsort(o->order, o->n_order, sizeof *o->order, compare);
+    for (uint32_t i = 1; i < o->n_order; i++)
+        if (o->order[i].end < o->order[i - 1].end)
+            o->order[i].end = o->order[i - 1].end;
+}
+
+/* The same, with `order`. */
+static const ElfObject *with_order(uint32_t i)
+{
+    ElfObject *o = elf_nth(i);
+    if (!o->order)
+        sort_symbols(o);
+    return o;
+}
+
+/* How many symbols begin at `at` or before. */
+static uint32_t order_behind(const ElfObject *o, uint64_t at)
+{
+    uint32_t lo = 0, hi = o->n_order;
+    while (lo < hi) {
+        uint32_t mid = (lo + hi) / 2;
+        if (o->order[mid].value <= at)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
 /* --- addresses ------------------------------------------------------------------------------ */
 
 static const Range *range_of(uint64_t address)
@@ -334,15 +390,11 @@ bool elf_span(uint64_t address, Span *span)
     const Range *r = range_of(address);
     if (!elf_code(address, span))
         return false;
-    const ElfObject *o = elf_nth(r->object);
+    const ElfObject *o = with_order(r->object);
     uint64_t at = address - o->base;
-    /* Aliases may differ in size: the longest holds them all. */
-    for (uint32_t i = 1; i < o->n_symbols; i++) {
-        const Elf64_Sym *s = &o->symbols[i];
-        if (at - s->st_value < s->st_size && elf_defined(s) &&
-            s->st_value + s->st_size - at > span->symbol)
-            span->symbol = (size_t)(s->st_value + s->st_size - at);
-    }
+    uint32_t i = order_behind(o, at);
+    if (i && o->order[i - 1].end > at)
+        span->symbol = (size_t)(o->order[i - 1].end - at);
     if (span->symbol > span->n)
         span->symbol = span->n;
     return true;
@@ -365,7 +417,8 @@ bool elf_ends_process(uint64_t address)
 static bool better(const char *name, const char *than)
 {
     size_t a = strspn(name, "_"), b = strspn(than, "_");
-    return a != b ? a < b : strlen(name) < strlen(than);
+    size_t n = strlen(name), m = strlen(than);
+    return a != b ? a < b : n != m ? n < m : strcmp(name, than) < 0;
 }
 
 void elf_name(uint64_t address, char *name, size_t n)
@@ -374,17 +427,17 @@ void elf_name(uint64_t address, char *name, size_t n)
     snprintf(name, n, "an address outside any library");
     if (!r)
         return;
-    const ElfObject *o = elf_nth(r->object);
+    const ElfObject *o = with_order(r->object);
     const Elf64_Sym *best = NULL;
     uint64_t at = address - o->base;
-    for (uint32_t i = 1; i < o->n_symbols; i++) {
-        const Elf64_Sym *s = &o->symbols[i];
-        if (!elf_defined(s) ||
-            (at != s->st_value && at - s->st_value >= s->st_size))
-            continue;
-        if (!best || s->st_value > best->st_value ||
-            (s->st_value == best->st_value &&
-             better(elf_string(o, s->st_name), elf_string(o, best->st_name))))
+    for (uint32_t i = order_behind(o, at); i; i--) {
+        const Elf64_Sym *s = &o->symbols[o->order[i - 1].symbol];
+        bool holds = at == s->st_value || at - s->st_value < s->st_size;
+        if (best ? s->st_value != best->st_value
+                 : o->order[i - 1].end <= at && o->order[i - 1].value != at)
+            break;
+        if (holds && (!best || better(elf_string(o, s->st_name),
+                                      elf_string(o, best->st_name))))
             best = s;
     }
     const char *slash = strrchr(o->path, '/');

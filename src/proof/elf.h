@@ -10,6 +10,13 @@
 
 #include <elf.h>
 
+/* A symbol by its address. */
+typedef struct ElfOrder {
+    uint64_t value;
+    uint64_t end; /* of it, or of one before if that goes further */
+    uint32_t symbol;
+} ElfOrder;
+
 typedef struct ElfObject {
     uint64_t base;           /* added to every address of the file */
     const Elf64_Phdr *phdrs; /* borrowed while it is loaded, as all that follows */
@@ -21,6 +28,8 @@ typedef struct ElfObject {
     const Elf64_Sym *symbols;    /* the dynamic symbol table */
     uint32_t n_symbols;
     const uint32_t *gnu_hash; /* of the defined ones; NULL: there is none */
+    ElfOrder *order;             /* owned; those that are defined; made when needed */
+    uint32_t n_order;
     const char *strings;
     uint64_t n_strings;
     const Elf64_Rela *plt, *relocs; /* DT_JMPREL, DT_RELA */

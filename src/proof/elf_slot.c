@@ -163,6 +163,12 @@ static const char *look_up(const ElfObject *o, const Elf64_Rela *r,
 static const Elf64_Rela *find_reloc(const Elf64_Rela *r, uint64_t n,
                                     uint64_t offset, uint64_t *index)
 {
+    /* The linker writes them in the order of their slots, most often. */
+    uint64_t guess = n ? (offset - r[0].r_offset) / 8 : 0;
+    if (guess < n && r[guess].r_offset == offset) {
+        *index = guess;
+        return &r[guess];
+    }
     for (uint64_t i = 0; i < n; i++)
         if (r[i].r_offset == offset) {
             *index = i;

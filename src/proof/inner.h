@@ -18,7 +18,7 @@ enum {
      * about what it costs others to wait for a released and retaken GIL. */
     PROOF_LONGEST = 2000,
     /* Instructions read for one answer: some milliseconds. */
-    PROOF_BUDGET = 20000,
+    PROOF_BUDGET = 10000,
     /* A function is read so far from its start, in bytes; also its size in uint16. */
     PROOF_SPAN = 65535,
     /* Calls within calls: the depth of our own recursion. */
@@ -119,6 +119,8 @@ typedef struct Span {
 /* Look at what is loaded now. False: memory is out. `*closed`: something was
  * unloaded since the last time. */
 bool elf_refresh(bool *closed);
+/* Give back all memory; it is looked at again. */
+void elf_forget(void);
 /* The code at an address; false: it is no library's. */
 bool elf_code(uint64_t address, Span *span);
 /* The same, with where the symbol ends. */
@@ -179,6 +181,7 @@ typedef struct Place {
 void walk_read(Walk *w, const Place *p, Frame frame);
 void walk_free(Walk *w);
 
-extern const char walk_no_memory[], walk_no_budget[];
+/* Reasons that prove.c tells from others. */
+extern const char walk_back[], walk_no_memory[], walk_no_budget[];
 
 #endif

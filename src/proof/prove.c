@@ -190,13 +190,12 @@ static uint32_t index_of(const Walk *w, uint32_t at)
 }
 
 /* The longest way, from the last instruction back: `at` becomes the length from
- * there on. False: too long. */
-static bool longest_way(const Prover *p, const Walk *w, uint32_t *longest)
+ * there on. NULL, or why not. */
+static const char *longest_way(const Prover *p, const Walk *w, uint32_t *longest)
 {
     uint32_t *from = jf_alloc((w->n_insns ? w->n_insns : 1) * sizeof *from);
     if (!from)
-        return false;
-    *longest = 0;
+        return walk_no_memory;
     for (uint32_t i = w->n_insns; i--;) {
         const Insn *n = &w->insns[i];
         uint32_t next = n->next == PROOF_NONE ? 0 : from[index_of(w, n->next)];
@@ -212,14 +211,15 @@ static bool longest_way(const Prover *p, const Walk *w, uint32_t *longest)
     }
     *longest = w->n_insns ? from[0] : 0;
     jf_free(from);
-    return *longest <= PROOF_LONGEST;
+    return *longest <= PROOF_LONGEST ? NULL : too_long;
 }
 
 static void answer_yes(Prover *p, uint32_t e, const Walk *w)
 {
     Entry *x = &p->entries[e];
-    if (!longest_way(p, w, &x->longest)) {
-        answer_no(p, e, too_long, 0);
+    const char *why = longest_way(p, w, &x->longest);
+    if (why) {
+        answer_no(p, e, why, 0);
         return;
     }
     x->tls = w->tls;
@@ -311,7 +311,7 @@ static void name_of(const Prover *p, const Entry *x, char *name, size_t n)
               (unsigned long long)(x->address - (uint64_t)(uintptr_t)p->bytes));
 }
 
-/* What its own code does: "jumps back at +0x12: a loop". */
+/* What its own code does: "makes a system call at +0x12". */
 static void own_words(const Entry *x, char *text, size_t n)
 {
     bool nowhere = x->why == no_code || x->why == outside || x->why == too_deep;
@@ -320,7 +320,8 @@ static void own_words(const Entry *x, char *text, size_t n)
     else if (nowhere || x->why == too_long)
         words(text, n, "%s", x->why);
     else
-        words(text, n, "%s at +0x%x", x->why, x->why_at);
+        words(text, n, "%s at +0x%x%s", x->why, x->why_at,
+              x->why == walk_back ? ", as a loop does" : "");
 }
 
 static void explain(const Prover *p, uint32_t e, jf_Proof *proof)
@@ -460,5 +461,6 @@ void jf_proof_forget(void)
     jf_os_once(&once, start);
     take();
     forget(&shared);
+    elf_forget();
     give();
 }

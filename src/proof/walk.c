@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+const char walk_back[] = "jumps back";
 const char walk_no_memory[] = "could not be read: out of memory";
 const char walk_no_budget[] = "leads to more code than is read for an answer";
 
@@ -152,7 +153,7 @@ static void go(Walker *k, Insn *insn, uint32_t length, const Step *s, bool slot)
 {
     uint64_t off = s->target - k->p->address;
     if (!slot && off <= insn->at)
-        say_no(k->w, insn->at, "jumps back");
+        say_no(k->w, insn->at, walk_back);
     else if (!slot && off < k->end) {
         insn->jump = (uint32_t)off;
         reach(k, insn->at, insn->jump, &s->frame, length);

@@ -71,6 +71,13 @@ static bool plain_category(ZydisInstructionCategory c)
     }
 }
 
+/* But for these, which change the state of the whole unit. */
+static bool is_state(ZydisMnemonic m)
+{
+    return m == ZYDIS_MNEMONIC_FXSAVE || m == ZYDIS_MNEMONIC_FXSAVE64 ||
+           m == ZYDIS_MNEMONIC_FXRSTOR || m == ZYDIS_MNEMONIC_FXRSTOR64;
+}
+
 /* Of categories that hold others as well. */
 static bool plain_mnemonic(ZydisMnemonic m)
 {
@@ -414,7 +421,8 @@ static void plain(Step *s, const ZydisDecodedInstruction *i,
         s->why = "exchanges with memory";
     else if (!data && !string && !plain_category(c) && !plain_mnemonic(i->mnemonic))
         s->why = why_not(i);
-    else if (i->encoding == ZYDIS_INSTRUCTION_ENCODING_MVEX ||
+    else if (is_state(i->mnemonic) ||
+             i->encoding == ZYDIS_INSTRUCTION_ENCODING_MVEX ||
              i->encoding == ZYDIS_INSTRUCTION_ENCODING_3DNOW ||
              i->attributes & ZYDIS_ATTRIB_IS_PRIVILEGED)
         s->why = NULL;
