@@ -31,6 +31,11 @@ _CHECKED = ("BoundsError", "CheckError", "CheckWarning", "ConstError", "UseAfter
 
 
 def __getattr__(name):
+    if name == "CallError":
+        from ._check import CallError
+
+        globals()[name] = CallError
+        return CallError
     if name == "MapError":
         from ._map import MapError
 
@@ -72,6 +77,7 @@ __all__ = [
     "CxxError",
     "FFIError",
     "HeldCallError",
+    "CallError",
     "MapError",
     "PkgConfigError",
     "TraceError",

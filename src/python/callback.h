@@ -38,10 +38,10 @@ typedef struct Anchor {
     struct Callback *c;  /* borrowed; read and written with the GIL; NULL: freed */
     struct Anchor *next; /* about to be given back */
     /* Once freed: */
-    char *type;           /* owned; the C type's name */
-    PyObject *was;        /* owned; jpy_callback_was() */
-    PyObject *code;       /* owned; where it was freed; NULL: nobody knows */
-    int lasti;            /* ... in that code */
+    char *type;                 /* owned; the C type's name */
+    PyObject *was;              /* owned; jpy_callback_was() */
+    PyObject *code;             /* owned; where it was freed; NULL: nobody knows */
+    int lasti;                  /* ... in that code */
     PyInterpreterState *interp; /* whose objects these are */
     int saved;           /* from errno to the saved errno, in ints; 0: unknown */
     bool cffi;           /* its errors are printed */

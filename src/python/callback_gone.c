@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: MIT
  *
  * Callbacks that are gone while C still has their address: what is kept of them, and
- * what is said when C calls. Nothing here is a Python object once the callback is
- * freed: the address may be called when Python is gone, or from another interpreter.
+ * what is said when C calls. The few Python objects here are only touched in their own
+ * interpreter: the address may be called from another, and when Python is gone.
  */
 #include "python/callback.h"
 
-#include <stdio.h>
 #include <string.h>
 
-enum { TEXT_MAX = 400 }; /* bytes of a description; longer names are cut */
+/* Those the engine has let go, until its lock is free: objects may do anything when
+ * they go. */
+static _Thread_local Anchor *let_go;
 
 Anchor *jpy_anchor_new(const State *st)
 {
@@ -20,6 +21,7 @@ Anchor *jpy_anchor_new(const State *st)
     if (jf_os_errno_offsets(&error_at, &saved_at))
         a->saved = (saved_at - error_at) / (int)sizeof(int);
     a->cffi = st->cffi;
+    a->interp = PyInterpreterState_Get();
     return a;
 }
 
@@ -30,9 +32,19 @@ static bool anchor_gone(void *context)
     unsigned arrived = atomic_load_explicit(&a->arrived, memory_order_acquire);
     if (atomic_load_explicit(&a->entered, memory_order_relaxed) != arrived)
         return false;
-    jf_free(a->text);
-    jf_free(a);
+    a->next = let_go;
+    let_go = a;
     return true;
+}
+
+static void anchor_free(Anchor *a)
+{
+    if (a->interp == PyInterpreterState_Get()) { /* else they are its loss */
+        Py_XDECREF(a->was);
+        Py_XDECREF(a->code);
+    }
+    jf_free(a->type);
+    jf_free(a);
 }
 
 PyObject *jpy_callback_was(PyObject *callable)
@@ -41,57 +53,18 @@ PyObject *jpy_callback_was(PyObject *callable)
         PyMethod_Check(callable) ? PyMethod_GET_FUNCTION(callable) : callable;
     if (PyFunction_Check(f))
         return Py_NewRef(PyFunction_GET_CODE(f));
-    return Py_NewRef((PyObject *)Py_TYPE(f));
+    return PyUnicode_FromString(Py_TYPE(f)->tp_name);
 }
 
-/* --- the description ------------------------------------------------------------- */
-
-static const char *text_of(PyObject *str)
-{
-    const char *s = str && PyUnicode_Check(str) ? PyUnicode_AsUTF8(str) : NULL;
-    if (!s)
-        PyErr_Clear();
-    return s ? s : "?";
-}
-
-/* "int(*)(int) <function f at file:3>" */
-static int describe(char *out, size_t size, CTypeObject *ct, PyObject *was)
-{
-    if (was && PyCode_Check(was)) {
-        PyCodeObject *code = (PyCodeObject *)was;
-        return snprintf(out, size, "%.120s <function %.80s at %.120s:%d>",
-                        jpy_cname(ct), text_of(jpy_code_name(code)),
-                        text_of(code->co_filename), code->co_firstlineno);
-    }
-    const char *kind =
-        was && PyType_Check(was) ? ((PyTypeObject *)was)->tp_name : "?";
-    return snprintf(out, size, "%.120s <%.100s object>", jpy_cname(ct), kind);
-}
-
-/* ", freed at file:12": where Python is now. */
-static void describe_place(char *out, size_t size)
+/* Where Python is now. */
+static void note_place(Anchor *a)
 {
     PyFrameObject *frame = PyThreadState_GetFrame(PyThreadState_Get());
     if (!frame)
         return;
-    PyCodeObject *code = PyFrame_GetCode(frame);
-    snprintf(out, size, ", freed at %.120s:%d", text_of(code->co_filename),
-             PyFrame_GetLineNumber(frame));
-    Py_DECREF((PyObject *)code);
+    a->code = (PyObject *)PyFrame_GetCode(frame);
+    a->lasti = jpy_frame_lasti(frame);
     Py_DECREF((PyObject *)frame);
-}
-
-static char *description(CTypeObject *ct, PyObject *was)
-{
-    char text[TEXT_MAX + 160];
-    JpyError saved = jpy_error_take();
-    int n = describe(text, TEXT_MAX, ct, was);
-    if (n >= TEXT_MAX)
-        n = TEXT_MAX - 1;
-    if (n >= 0)
-        describe_place(text + n, sizeof text - (size_t)n);
-    jpy_error_put(saved);
-    return n < 0 ? NULL : jf_strndup(text, strlen(text));
 }
 
 void jpy_anchor_leave(Anchor *a, jf_Callback *cb, CTypeObject *ct, PyObject *was)
@@ -99,26 +72,69 @@ void jpy_anchor_leave(Anchor *a, jf_Callback *cb, CTypeObject *ct, PyObject *was
     if (!a)
         return;
     a->c = NULL;
-    if (cb && Py_IsInitialized())
-        a->text = description(ct, was); /* NULL: it is told with fewer words */
-    if (cb)
-        jf_callback_retire(cb, anchor_gone);
-    else
-        jf_free(a);
+    if (!cb) {
+        anchor_free(a);
+        return;
+    }
+    if (Py_IsInitialized()) {
+        const char *name = jpy_cname(ct);
+        JpyError saved = jpy_error_take();
+        a->was = Py_XNewRef(was);
+        a->type = jf_strndup(name, strlen(name)); /* NULL: told with fewer words */
+        note_place(a);
+        jpy_error_put(saved);
+    }
+    jf_callback_retire(cb, anchor_gone);
+    while (let_go) {
+        Anchor *old = let_go;
+        let_go = old->next;
+        anchor_free(old);
+    }
+}
+
+/* --- what is said ---------------------------------------------------------------- */
+
+/* "int(*)(int) <function f at file:3>"; NULL with an exception. */
+static PyObject *describe(const char *type, PyObject *was)
+{
+    if (was && PyCode_Check(was)) {
+        PyCodeObject *code = (PyCodeObject *)was;
+        return PyUnicode_FromFormat("%s <function %U at %U:%d>", type,
+                                    jpy_code_name(code), code->co_filename,
+                                    code->co_firstlineno);
+    }
+    return was ? PyUnicode_FromFormat("%s <%U object>", type, was)
+               : PyUnicode_FromString(type);
+}
+
+/* The same with where it was freed. */
+static PyObject *describe_freed(const Anchor *a)
+{
+    bool ours = a->interp == PyInterpreterState_Get();
+    PyObject *what = describe(a->type ? a->type : "?", ours ? a->was : NULL);
+    if (!what || !ours || !a->code)
+        return what;
+    PyCodeObject *code = (PyCodeObject *)a->code;
+    PyObject *text =
+        PyUnicode_FromFormat("%U, freed at %U:%d", what, code->co_filename,
+                             PyCode_Addr2Line(code, a->lasti));
+    Py_DECREF(what);
+    return text;
 }
 
 void jpy_gone_error(const Anchor *a, CTypeObject *ct, PyObject *was)
 {
-    char text[TEXT_MAX] = "";
-    if (!was) {
-        PyErr_Format(PyExc_ReferenceError, "C called a callback that was freed: %s",
-                     a->text ? a->text : "its name is not known");
+    PyObject *text = ct ? describe(jpy_cname(ct), was) : describe_freed(a);
+    if (!text)
         return;
-    }
-    describe(text, sizeof text, ct, was);
-    PyErr_Format(
-        PyExc_ReferenceError,
-        "C called a callback that lived for one call only: %s; where C keeps "
-        "a function, give it an ffi.callback() that lives as long",
-        text);
+    if (ct)
+        PyErr_Format(
+            PyExc_ReferenceError,
+            "C called a callback that lived for one call only: %U; where C "
+            "keeps a function, give it an ffi.callback() that lives as long",
+            text);
+    else
+        PyErr_Format(PyExc_ReferenceError, "C called a callback that was freed: %U",
+                     text);
+    Py_DECREF(text);
 }

@@ -10,12 +10,13 @@
 #include "python/convert_arg.h"
 #include "python/numpy.h"
 
-/* Something that must outlive the call: memory, or a pinned buffer. */
+/* Something that must outlive the call: memory, a pinned buffer, or a callback. */
 struct Temp {
     Temp *next;
     State *st;
     int has_view;
     Py_buffer view;
+    CDataExt *callback; /* with no view and no memory; NULL */
 };
 enum { TEMP_DATA = (sizeof(Temp) + 15) / 16 * 16, MAX_FREE_TEMPS = 16 };
 
@@ -33,6 +34,7 @@ static Temp *temp_new(State *st, size_t bytes)
     }
     t->st = st;
     t->has_view = 0;
+    t->callback = NULL;
     return t;
 }
 
@@ -63,6 +65,9 @@ void jpy_temps_free(Temp *t)
         Temp *next = t->next;
         if (t->has_view) {
             jpy_view_release(&t->view);
+            temp_free(t);
+        } else if (t->callback) {
+            jpy_auto_give(t->callback);
             temp_free(t);
         } else {
             PyMem_Free(t);
@@ -130,12 +135,33 @@ static int check_bools(PyObject *bytes)
     return 0;
 }
 
+/* A Python function where C wants a pointer to one. */
+static int from_function(CTypeObject *ct, PyObject *value, void **pointer,
+                         Temp **temps)
+{
+    if (ct->st->cffi || ct->type->to->kind != JF_FUNC || !PyCallable_Check(value) ||
+        jpy_function_cdata(ct->st, value))
+        return jpy_from_object(ct, (char *)pointer, value);
+    Temp *t = temp_new(ct->st, 0);
+    if (!t)
+        return -1;
+    t->callback = jpy_auto_take(ct, value);
+    if (!t->callback) {
+        temp_free(t);
+        return -1;
+    }
+    t->next = *temps;
+    *temps = t;
+    *pointer = t->callback->base.data;
+    return 0;
+}
+
 /* Everything but cdata. */
 static int from_python(CTypeObject *ct, unsigned quals, PyObject *value,
                        void **pointer, Temp **temps)
 {
     if (!ct->is_data_ptr)
-        return jpy_from_object(ct, (char *)pointer, value);
+        return from_function(ct, value, pointer, temps);
     if (PyBytes_Check(value)) {
         if (!ct->is_byte_ptr && ct->type->to->kind != JF_VOID)
             return jpy_convert_error(value, ct, "cdata pointer");

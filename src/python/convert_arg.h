@@ -87,6 +87,15 @@ int jpy_array_view(CTypeObject *ct, unsigned quals, PyObject *value,
 /* The same for items of whatever type, contiguous or not. */
 int jpy_any_view(State *st, PyObject *value, Py_buffer *view);
 
+/* --- callback_auto.c ------------------------------------------------------ */
+
+enum { AUTO_CALLBACKS = 16 };
+
+/* A callback of the function pointer type `ct` for one call; jpy_auto_give() ends it.
+ * NULL with an exception. */
+CDataExt *jpy_auto_take(CTypeObject *ct, PyObject *callable);
+void jpy_auto_give(CDataExt *cd);
+
 /* --- convert_arg.c -------------------------------------------------------- */
 
 /* jpy_pointer_argument() that also says how many bytes there are. */

@@ -74,6 +74,16 @@ static PyObject *delegate_own(PyObject *self, const char *module, const char *na
     return delegate(self, module, name, args, kwargs);
 }
 
+FFI_PLAIN(aio)
+{
+    return delegate_own(self, "jiffi._aio", "aio", args, kwargs);
+}
+
+FFI_PLAIN(check)
+{
+    return delegate_own(self, "jiffi._check", "check", args, kwargs);
+}
+
 FFI_PLAIN(batch)
 {
     return delegate_own(self, "jiffi._batch", "batch", args, kwargs);

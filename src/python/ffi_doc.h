@@ -674,6 +674,38 @@
 "a if condition else b, in functions for fuse() as well: there both a and\n" \
 "b are computed, and one is chosen."
 
+#define DOC_aio \
+"aio($self, function, /, *, threads=None, affinity=None, cancel=None,\n" \
+"    cancel_args=None, executor=None)\n--\n\n" \
+"A C function to await: each call runs in a thread.\n" \
+"\n" \
+"    fetch = ffi.aio(lib.fetch, cancel=lib.fetch_stop)\n" \
+"    n = await fetch(handle, buffer, len(buffer))\n" \
+"\n" \
+"threads=, affinity= (a set of CPUs) make threads of its own; otherwise all\n" \
+"functions of this FFI share some. executor= is used instead of either.\n" \
+"When the task is cancelled, or a timeout ends, cancel is called from another\n" \
+"thread, with the arguments of the call, or those that cancel_args chooses\n" \
+"(positions, or a function of them); then, as without cancel, the await ends\n" \
+"when C has come back. The arguments are held until then in any case.\n" \
+"Context variables are there in callbacks. Python's exit waits for C."
+
+#define DOC_check \
+"check($self, function, /, fails='negative', *, errno=None, message=None,\n" \
+"      error=None)\n--\n\n" \
+"The function, raising an exception where C says that it failed.\n" \
+"\n" \
+"    open = ffi.check(lib.open, errno='negative')   # FileNotFoundError ...\n" \
+"    step = ffi.check(lib.sqlite3_step, 'nonzero', message=lib.sqlite3_errstr)\n" \
+"\n" \
+"fails: 'negative', 'nonzero', 'zero', 'minus one', 'null', 'errno' (it was\n" \
+"set), a predicate of the result, or a container of values. errno=True: errno\n" \
+"says why, and an OSError is raised; errno='negative' says both at once.\n" \
+"message: a C function that gets the result (or errno), nothing, or the\n" \
+"argument whose type it takes; or a Python function (result, *args). error:\n" \
+"an exception class, or callable(code, text) that makes an exception;\n" \
+"jiffi.CallError otherwise. Other results are returned as they are."
+
 #define DOC_batch \
 "batch($self)\n--\n\n" \
 "Different C calls in one crossing, as often as wanted.\n" \

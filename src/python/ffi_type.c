@@ -14,7 +14,7 @@ PyObject *jpy_ffi_typeof(PyObject *self, PyObject *arg)
     FFIObject *ffi = (FFIObject *)self;
     if (PyUnicode_Check(arg))
         return (PyObject *)jpy_ffi_type(ffi, arg, 0);
-    CDataObject *cd = jpy_ffi_cdata(ffi->st, arg);
+    CDataObject *cd = jpy_ffi_cdata(ffi->st, jpy_check_function(ffi->st, arg));
     if (cd)
         return Py_NewRef(cd->ctype);
     return jpy_ffi_bad_type("string or cdata object", arg);
@@ -270,7 +270,10 @@ PyObject *jpy_ffi_addressof(PyObject *self, PyObject *const *args, Py_ssize_t na
     }
     if (jpy_is_traced(ffi->st, args[0]))
         return traced_address(args, nargs);
-    CDataObject *cd = jpy_ffi_cdata(ffi->st, args[0]);
+    PyObject *o = jpy_check_function(ffi->st, args[0]);
+    CDataObject *cd = jpy_ffi_cdata(ffi->st, o);
+    if (cd && o != args[0] && nargs == 1)
+        return Py_NewRef((PyObject *)cd);
     if (!cd)
         return jpy_ffi_bad_type("cdata object or library", args[0]);
     return address_at(ffi, cd, args + 1, nargs - 1);

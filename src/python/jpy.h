@@ -73,6 +73,7 @@ typedef struct State {
                                   functions, owned; NULL */
     const void *tensor_api;    /* ... which are static */
     PyTypeObject *ndarray_type; /* numpy.c: owned; NULL until NumPy is imported */
+    PyTypeObject *check_type; /* check.c */
     PyTypeObject *map_type, *map_each_type, *map_same_type; /* map.h */
     PyTypeObject *ufunc_type; /* UfuncRecord: ufunc.h; NULL until needed */
     PyTypeObject *origin_type; /* Origin: pickle.h */
@@ -597,6 +598,12 @@ bool jpy_traces(const State *st);
 PyObject *jpy_trace_new(CTypeObject *ct, PyObject *init);
 /* Does `o` stand for a value of a program (_fuse.py)? */
 bool jpy_is_traced(const State *st, PyObject *o);
+
+/* --- check.c ------------------------------------------------------------------------------- */
+
+/* The function that ffi.check() made `o` of; anything else as it is. Borrowed. */
+PyObject *jpy_check_function(const State *st, PyObject *o);
+int jpy_init_check(State *st, PyObject *module);
 
 /* --- callback.c -------------------------------------------------------------------------------- */
 

@@ -79,7 +79,8 @@ int jpy_module_exec(PyObject *module, bool cffi)
         jpy_init_held(st, module) < 0 || jpy_init_cxx(st, module) < 0 ||
         jpy_init_callback(st, module) < 0 || jpy_init_modgen(st, module) < 0 ||
         jpy_init_verify(st, module) < 0 || jpy_init_map(st, module) < 0 ||
-        jpy_init_fuse(st, module) < 0 || jpy_init_batch_run(st, module) < 0)
+        jpy_init_fuse(st, module) < 0 || jpy_init_batch_run(st, module) < 0 ||
+        jpy_init_check(st, module) < 0)
         return -1;
     return 0;
 }
@@ -121,6 +122,7 @@ static PyObject **state_object(State *st, size_t i)
                         (PyObject **)&st->ufunc_type,
                         (PyObject **)&st->origin_type,
                         (PyObject **)&st->map_type,
+                        (PyObject **)&st->check_type,
                         (PyObject **)&st->fused_type,
                         (PyObject **)&st->pin_type,
                         (PyObject **)&st->traced_type,
