@@ -103,6 +103,7 @@ static void quarantine_add(Allocation *a)
 {
     Checked *ck = a->st->checked;
     memset(a->base, DEAD_BYTE, (size_t)a->room);
+    a->kept = 1;
     Py_INCREF((PyObject *)a);
     if (ck->last)
         ck->last->next = a;
@@ -135,13 +136,15 @@ static void end(Allocation *a, AllocState state)
     if (a->calls)
         jpy_checked_tell(a,
                          "memory was freed while a C function had a pointer to it");
-    else if (a->exports)
+    else if (a->exports && state == AS_FREED)
         jpy_checked_tell(
             a, "memory was freed while a buffer or an array looked at it");
     if (a->kind != AK_BUFFER)
         jpy_links_warn(a);
     jpy_links_drop(a);
-    if (a->kind == AK_NEW) {
+    if (a->kind == AK_NEW && state == AS_RELEASED && a->exports) {
+        return; /* whoever looks at it keeps it: until the Hold goes */
+    } else if (a->kind == AK_NEW) {
         quarantine_add(a);
     } else if (a->known) {
         jpy_registry_remove(a); /* whose memory this is nobody knows any more */
@@ -198,6 +201,8 @@ static void hold_dealloc(PyObject *self)
                          "the destructor runs in another thread than the one that "
                          "made this memory");
     end(a, AS_FREED);
+    if (a->block && !a->kept)
+        quarantine_add(a);
     Py_XDECREF(h->keeper); /* runs the destructor */
     Py_DECREF((PyObject *)a);
     PyObject_GC_Del(self);
@@ -267,8 +272,9 @@ static Hold *hold_new(Allocation *a, PyObject *keeper)
     return h;
 }
 
+/* `behind`: a Hold, or the cdata that has it; NULL. */
 static CheckedData *data_new(CTypeObject *ct, char *data, Py_ssize_t length,
-                             Allocation *a, Hold *h, Form form)
+                             Allocation *a, void *behind, Form form)
 {
     CheckedData *cd = PyObject_GC_New(CheckedData, ct->st->cdata_checked_type);
     if (!cd)
@@ -278,11 +284,11 @@ static CheckedData *data_new(CTypeObject *ct, char *data, Py_ssize_t length,
     cd->x.base.data = data;
     cd->x.base.length = length;
     cd->x.owner = Py_NewRef((PyObject *)a);
-    cd->x.extra = Py_XNewRef((PyObject *)h);
+    cd->x.extra = Py_XNewRef((PyObject *)behind);
     cd->x.ext = EXT_CHECKED;
     cd->form = (uint8_t)form;
     /* Where no other object is behind it, no cycle can pass through it. */
-    if (h && h->keeper)
+    if (behind && PyObject_GC_IsTracked(behind))
         PyObject_GC_Track(cd);
     return cd;
 }
@@ -395,8 +401,13 @@ PyObject *jpy_checked_foreign(CTypeObject *ct, char *data)
 PyObject *jpy_checked_derive(CTypeObject *ct, char *data, Py_ssize_t length,
                              Allocation *a, const CheckedData *from)
 {
-    Hold *h = from ? (Hold *)from->x.extra : NULL;
-    CheckedData *cd = data_new(ct, data, length, a, h, h ? FORM_VIEW : FORM_PLAIN);
+    /* It keeps the cdata itself, as one that is not checked does: what is found by
+     * that in a WeakKeyDictionary stays, too. */
+    const void *behind = from && from->x.extra ? from : NULL;
+    if (behind && from->form == FORM_VIEW)
+        behind = from->x.extra;
+    CheckedData *cd = data_new(ct, data, length, a, (void *)(uintptr_t)behind,
+                               behind ? FORM_VIEW : FORM_PLAIN);
     if (cd && (a->readonly || (from && from->x.readonly)))
         cd->x.readonly = 1;
     return (PyObject *)cd;
@@ -429,7 +440,7 @@ PyObject *jpy_checked_release(CDataObject *cd)
             return NULL;
         Py_RETURN_NONE;
     }
-    if (a->exports)
+    if (a->exports && a->kind != AK_NEW)
         return PyErr_Format(PyExc_BufferError,
                             "cannot release cdata '%s': %u buffers, arrays or "
                             "pinned arguments look at its memory",

@@ -58,7 +58,8 @@ typedef struct Link {
 } Link;
 
 typedef struct Allocation {
-    PyObject_HEAD State *st; /* kept by ctype */
+    PyObject_HEAD
+    State *st; /* kept by ctype */
     CTypeObject *ctype;      /* owned: of the cdata that was made */
     char *base;
     Py_ssize_t size;          /* bytes; -1: not known */
@@ -78,6 +79,7 @@ typedef struct Allocation {
     uint8_t kind, state;
     uint8_t known;    /* it is in the registry */
     uint8_t pointers; /* values of its type have pointers in them */
+    uint8_t kept;     /* it is or was in the quarantine */
     uint8_t raw;      /* bytes: anything may lie there */
     uint8_t readonly; /* AK_BUFFER: of an object nobody may write to */
 } Allocation;
@@ -179,6 +181,9 @@ Allocation *jpy_link_target(Checked *ck, const char *cell, const char *value);
 void jpy_links_drop(Allocation *holder);
 /* `target` goes: warn of those who still point to it. */
 void jpy_links_warn(Allocation *target);
+/* `holder` is given to C (`what`): warn of pointers in it to what is freed. 0, or -1
+ * with the exception that the warning was turned into. */
+int jpy_links_check(Allocation *holder, const char *what);
 void jpy_link_free(Checked *ck, Link *l);
 
 /* --- checked_access.c ------------------------------------------------------------- */
@@ -244,6 +249,7 @@ int jpy_init_checked_errors(State *st, Checked *ck);
 /* Where Python is. */
 void jpy_site_here(Site *s);
 void jpy_site_clear(Site *s);
+bool jpy_same_line(const Site *a, const Site *b);
 /* "file:line in function": new str. */
 PyObject *jpy_site_text(const Site *s);
 /* "; 'int[3]' (12 bytes) was allocated at ..., freed at ...": new str. */

@@ -44,7 +44,7 @@ int jpy_checked_touch(const CheckedData *cd, const char *at, Py_ssize_t bytes,
     }
     Py_ssize_t offset = (Py_ssize_t)((uintptr_t)at - (uintptr_t)a->base);
     if (a->size < 0 || !bytes ||
-        (offset >= 0 && offset <= a->size && bytes <= a->size - offset))
+        (offset >= 0 && offset <= a->room && bytes <= a->room - offset))
         return 0;
     jpy_checked_raise(a->st->checked->bounds, a,
                       "%s cdata '%s': %zd bytes at offset %zd of a block of %zd",
@@ -201,8 +201,8 @@ bool jpy_checked_is_owning_pointer(const CDataObject *cd)
 
 bool jpy_checked_is_buffer(const CDataObject *cd)
 {
-    const CDataObject *inner = keeper(cd);
-    if (form_of(cd) == FORM_GC && inner) { /* of something of from_buffer()? */
+    const CDataObject *inner = form_of(cd) == FORM_GC ? keeper(cd) : NULL;
+    if (inner) { /* of something of from_buffer()? */
         PyObject *of = ((CDataExt *)inner)->owner;
         return of && jpy_is_cdata(of) && jpy_is_checked(of) &&
                jpy_checked_is_buffer((CDataObject *)of);

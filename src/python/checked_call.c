@@ -97,6 +97,9 @@ static int check_argument(CallCheck *c, Py_ssize_t i)
                   i + 1);
     if (jpy_checked_alive((CheckedData *)o, what) < 0)
         return -1;
+    PyOS_snprintf(what, sizeof what, "%.80s() argument %zd", c->name, i + 1);
+    if (jpy_links_check(jpy_allocation(o), what) < 0)
+        return -1;
     return guard_all(c, jpy_allocation(o), i);
 }
 

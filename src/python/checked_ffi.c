@@ -75,7 +75,10 @@ static PyObject *checked_cast(PyObject *self, PyObject *const *args,
 static Py_ssize_t size_of(CDataObject *inner)
 {
     Py_ssize_t known = jpy_known_size(inner);
-    return known < 0 ? inner->ctype->item_size : known;
+    if (known < 0)
+        known = inner->ctype->item_size;
+    bool lone = inner->ctype->is_data_ptr && V_IS_CHAR(inner->ctype->item_code);
+    return lone ? 2 * known : known; /* the terminator */
 }
 
 /* `self` is (ffi, alloc, free, clear), as in the one that is not checked. */

@@ -235,34 +235,69 @@ void jpy_links_drop(Allocation *holder)
         jpy_link_free(holder->st->checked, holder->out);
 }
 
-/* A warning may run Python code, and that change the links: one at a time, and each
- * is looked for anew. */
+/* Does the cell still have that pointer, in a block that is alive? */
+static bool points(const Link *l)
+{
+    char *now;
+    if (l->from->state != AS_ALIVE)
+        return false;
+    memcpy(&now, l->cell, sizeof now);
+    return now == l->value;
+}
+
+/* "'struct node *->next' points to (stored at ...; ...)": new str. */
+static PyObject *link_text(const Link *l)
+{
+    Allocation *from = (Allocation *)Py_NewRef((PyObject *)l->from);
+    PyObject *place = jpy_place_name(from, l->cell - from->base);
+    PyObject *stored = place ? jpy_site_text(&l->site) : NULL;
+    PyObject *story = stored ? jpy_story(from) : NULL;
+    PyObject *text = story ? PyUnicode_FromFormat("'%U' points to (stored at %U%U)",
+                                                  place, stored, story)
+                           : NULL;
+    Py_XDECREF(place);
+    Py_XDECREF(stored);
+    Py_XDECREF(story);
+    Py_DECREF((PyObject *)from);
+    return text;
+}
+
+/* What dies on the line on which it was stored was a temporary. Else it may be the end
+ * of a function, where both go: it is a mistake only if the pointer is used after that,
+ * see jpy_links_check(). */
 void jpy_links_warn(Allocation *target)
 {
     Checked *ck = target->st->checked;
     for (Link *l = target->in; l; l = l->next_in) {
-        char *now;
-        memcpy(&now, l->cell, sizeof now);
-        if (now != l->value || l->from->state != AS_ALIVE || l->from == target)
+        if (!points(l) || l->from == target ||
+            !jpy_same_line(&l->site, &target->ended))
             continue;
-        Allocation *from = (Allocation *)Py_NewRef((PyObject *)l->from);
-        PyObject *place = jpy_place_name(from, l->cell - from->base);
-        PyObject *stored = place ? jpy_site_text(&l->site) : NULL;
-        PyObject *story = stored ? jpy_story(from) : NULL;
         char *cell = l->cell;
-        if (story)
-            jpy_checked_tell(target,
-                             "memory is freed that '%U' still points to (stored at "
-                             "%U%U)",
-                             place, stored, story);
+        PyObject *text = link_text(l);
+        if (text)
+            jpy_checked_tell(target, "memory is freed that %U", text);
         else
             PyErr_Clear();
-        Py_XDECREF(place);
-        Py_XDECREF(stored);
-        Py_XDECREF(story);
-        Py_DECREF((PyObject *)from);
-        Link **again = find(ck, cell);
+        Py_XDECREF(text);
+        Link **again = find(ck, cell); /* a warning may run anything */
         if (!again || *again != l)
-            return; /* changed meanwhile: enough has been said */
+            return;
     }
+}
+
+int jpy_links_check(Allocation *holder, const char *what)
+{
+    for (Link *l = holder->out; l; l = l->next_out) {
+        if (l->to->state == AS_ALIVE || !points(l))
+            continue;
+        Allocation *to = (Allocation *)Py_NewRef((PyObject *)l->to);
+        PyObject *text = link_text(l);
+        int bad = text ? jpy_checked_warn(to, "%s is given memory that is freed, as %U",
+                                          what, text)
+                       : -1;
+        Py_XDECREF(text);
+        Py_DECREF((PyObject *)to);
+        return bad; /* the list may be another now */
+    }
+    return 0;
 }

@@ -20,6 +20,13 @@ void jpy_site_clear(Site *s)
     Py_CLEAR(s->code);
 }
 
+bool jpy_same_line(const Site *a, const Site *b)
+{
+    return a->code && a->code == b->code &&
+           jpy_site_line((PyCodeObject *)a->code, a->place) ==
+               jpy_site_line((PyCodeObject *)b->code, b->place);
+}
+
 PyObject *jpy_site_text(const Site *s)
 {
     if (!s->code)

@@ -60,6 +60,12 @@ static int range_of(CDataObject *cd, PyObject *key, char **at, Py_ssize_t *bytes
         }
     }
     Py_ssize_t size = ct->item_size < 0 ? 0 : ct->item_size;
+    if (first && !PySlice_Check(key) && jpy_checked_is_owning_pointer(cd)) {
+        const Allocation *a = jpy_allocation(cd);
+        jpy_checked_raise(a->st->checked->bounds, a,
+                          "cdata '%s' can only be indexed by 0", jpy_cname(ct));
+        return -1;
+    }
     if (ct->code == V_ARRAY && (first < 0 || first + n > jpy_array_length(cd)))
         return 0;
     if (size && (n > PY_SSIZE_T_MAX / size || first > PY_SSIZE_T_MAX / size ||
