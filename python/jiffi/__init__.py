@@ -23,7 +23,6 @@ from ._jiffi import (
     VerificationMissing,
     checked_report,
     each,
-    features,
     same,
 )
 
@@ -52,6 +51,17 @@ def __getattr__(name):
         globals()[name] = _checked_name(name)
         return globals()[name]
     raise AttributeError("module 'jiffi' has no attribute %r" % name)
+
+
+def features():
+    """Which modes are active here, and why not the others: a dict of str to str, or
+    None for what is off; print() shows it as a table, `why` has the reasons.
+
+        print(jiffi.features())
+    """
+    from ._features import features
+
+    return features()
 
 
 def inline(cdef, source, **kwds):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""The command line: `jiffi gen` writes the C of a module, for build systems.
+"""The command line. `jiffi explain` and `jiffi features` are in _look.py; `jiffi gen`
+writes the C of a module, for build systems:
 
     jiffi gen exec-python [--ffi-var NAME] PYFILE OUTPUT
     jiffi gen read-sources MODNAME CDEF CSRC OUTPUT
@@ -11,6 +12,8 @@ import argparse
 import io
 import os
 import sys
+
+from ._look import add_look_commands
 
 # What a script sees as its __name__: neither "__main__", so that its own
 # compile() does not run, nor a module that could be imported.
@@ -139,8 +142,11 @@ def main(argv=None):
         prog="jiffi", description="Call C from Python.")
     commands = parser.add_subparsers(metavar="COMMAND")
     gen = commands.add_parser("gen", help="write the C source of a module")
-    parser.set_defaults(run=lambda args, _: parser.error("a command is required: gen"))
+    parser.set_defaults(parser=parser, run=lambda args, _: parser.error(
+        "a command is required: " + ", ".join(commands.choices)))
+    gen.set_defaults(parser=gen)
     add_gen_commands(gen)
+    add_look_commands(commands)
     args = parser.parse_args(argv)
-    args.run(args, gen)
+    args.run(args, args.parser)
     return 0

@@ -110,6 +110,8 @@ typedef struct jf_Fused jf_Fused;
 jf_Status jf_fused_new(jf_Universe *u, jf_Type *fn, const jf_Program *p,
                        const char *name, bool code, jf_Fused **fused, jf_Diag *d);
 void *jf_fused_address(const jf_Fused *f);
+/* Its machine code; NULL: it has none. */
+const jf_Code *jf_fused_code(const jf_Fused *f);
 /* NULL: it is machine code. Otherwise why not: a sentence that lives as long. */
 const char *jf_fused_why_not(const jf_Fused *f);
 const jf_Program *jf_fused_program(const jf_Fused *f);

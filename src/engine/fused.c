@@ -154,6 +154,11 @@ void *jf_fused_address(const jf_Fused *f)
     return f->code ? jf_code_entry(f->code) : jf_callback_address(f->callback);
 }
 
+const jf_Code *jf_fused_code(const jf_Fused *f)
+{
+    return f->code;
+}
+
 const char *jf_fused_why_not(const jf_Fused *f)
 {
     return f->why_not;

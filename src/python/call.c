@@ -9,6 +9,8 @@
  * to machine code.
  */
 #include "python/call.h"
+#include "python/cxx.h"
+#include "python/checked.h"
 #include "python/cffi/stock.h"
 
 #include <string.h>
@@ -36,8 +38,10 @@ int jpy_arity_flags(const jf_Type *fn)
     return fn->u.func->n_params == 1 ? METH_O : METH_FASTCALL;
 }
 
-static PyCFunction slots_entry(const jf_Type *fn)
+static PyCFunction slots_entry(const jf_Type *fn, uint8_t policy)
 {
+    if (policy & POLICY_CHECKED)
+        return jpy_checked_entry(fn);
     if (fn->flags & JF_T_VARIADIC)
         return as_method(jpy_variadic_fast);
     return jpy_arity_flags(fn) == METH_O ? jpy_slots_one
@@ -60,6 +64,11 @@ HostCode *jpy_host_code(State *st, jf_Type *fn, uint8_t policy)
     jf_Code *code = NULL;
     if (jpy_byvalue_check(st, fn) < 0)
         return NULL;
+    if (policy & POLICY_THROWS && jf_exec_no_catch()) {
+        PyErr_Format(PyExc_NotImplementedError, "%s; declare it without may_throw",
+                     jf_exec_no_catch());
+        return NULL;
+    }
     if (is_thunk(fn, policy) && jpy_thunk(st, fn, policy, &code) < 0)
         return NULL;
     HostCode *c = jf_calloc(sizeof *c);
@@ -70,7 +79,7 @@ HostCode *jpy_host_code(State *st, jf_Type *fn, uint8_t policy)
     }
     c->policy = policy;
     c->code = code;
-    c->entry = code ? (PyCFunction)(uintptr_t)jf_code_entry(code) : slots_entry(fn);
+    c->entry = code ? (PyCFunction)(uintptr_t)jf_code_entry(code) : slots_entry(fn, policy);
     c->next = fn->u.func->host_code;
     fn->u.func->host_code = c;
     return c;
@@ -87,6 +96,7 @@ void jpy_drop_host_code(void *ctx, jf_Type *t)
         jf_call_free(c->call);
         jpy_variants_free(c->variants);
         jpy_map_loops_free(c->loops);
+        jf_free(c->names);
         jf_free(c);
         c = next;
     }
@@ -102,6 +112,7 @@ static PyCFunction first_call(PyObject *self)
         f->code = jpy_host_code(f->st, f->fn, jpy_policy(f));
         if (!f->code)
             return NULL;
+        jpy_code_join(f->code, f->fn, f->def.ml_name);
         if (!f->ready)
             jpy_set_method(f, f->code->entry);
     }
@@ -120,6 +131,18 @@ static PyObject *first_fast(PyObject *self, PyObject *const *args, Py_ssize_t n)
     return entry ? call_fast(entry, self, args, n) : NULL;
 }
 
+void jpy_set_policy(FunctionInfo *f, uint8_t gil)
+{
+    f->gil = gil;
+    f->decided = 0;
+    f->code = NULL;
+    if (f->way)
+        *f->way = 0; /* the wrapper asks at its next call */
+    else if (!f->ready)
+        jpy_set_method(f, f->def.ml_flags == METH_O ? first_one
+                                                    : as_method(first_fast));
+}
+
 /* --- builtins ----------------------------------------------------------------------- */
 
 static void info_dealloc(PyObject *self)
@@ -132,11 +155,13 @@ static void info_dealloc(PyObject *self)
         Py_DECREF((PyObject *)f->handle);
     }
     Py_XDECREF(f->ctypes);
+    Py_XDECREF(f->cxx);
     jpy_trace_remove(f);
     if (f->fn)
         jf_type_unref(st->universe, f->fn);
     jf_free(f->text);
     jpy_sized_free(f->sized);
+    PyMem_Free(f->access);
     type->tp_free(self);
     Py_DECREF(type);
     jpy_state_unref(st);
@@ -154,6 +179,20 @@ static PyType_Spec info_spec = {
     .slots = info_slots,
 };
 
+/* What is declared of lengths, for a checked FFI. 0 or -1. */
+static int keep_access(FunctionInfo *f, const jf_Symbol *sym)
+{
+    uint32_t n = 0;
+    for (const jf_Access *a = sym->access; a; a = a->next)
+        n++;
+    f->access = n ? PyMem_Calloc(n, sizeof *f->access) : NULL;
+    if (n && !f->access)
+        return PyErr_NoMemory(), -1;
+    for (const jf_Access *a = sym->access; a; a = a->next)
+        f->access[f->n_access++] = (jpy_Access){a->array, a->length};
+    return 0;
+}
+
 static FunctionInfo *info_new(FFIObject *ffi, PyObject *handle,
                               const jf_Symbol *sym)
 {
@@ -166,13 +205,25 @@ static FunctionInfo *info_new(FFIObject *ffi, PyObject *handle,
     st->refs++;
     f->fn = jf_type_ref(sym->type);
     f->gil = sym->gil != JF_GIL_DEFAULT ? sym->gil : ffi->gil;
-    f->throws = (sym->flags & JF_S_MAY_THROW) != 0;
+    if (handle && ((Handle *)handle)->gil != JF_GIL_DEFAULT && !sym->gil_own)
+        f->gil = ((Handle *)handle)->gil;
+    f->throws = (sym->flags & JF_S_MAY_THROW) ||
+                (handle && ((Handle *)handle)->may_throw && !sym->no_throw);
+    if (f->throws && !(f->cxx = Py_XNewRef(jpy_cxx_own(ffi)))) {
+        Py_DECREF(f);
+        return NULL;
+    }
+    f->checked = ffi->checked;
     const char *doc;
     f->text = jpy_signature(
         st, sym, handle ? jpy_handle_name((Handle *)handle) : NULL, &doc);
     if (!f->text) {
         Py_DECREF(f);
         PyErr_NoMemory();
+        return NULL;
+    }
+    if (f->checked && keep_access(f, sym) < 0) {
+        Py_DECREF(f);
         return NULL;
     }
     f->def.ml_name = f->text;
@@ -200,7 +251,8 @@ PyObject *jpy_function_ready(FFIObject *ffi, PyObject *lib, const jf_Symbol *sym
     }
     cd->owner = (PyObject *)f;
     f->cdata = cd;
-    if (wrapper) {
+    /* A compiled wrapper catches nothing: jiffi calls what it would call. */
+    if (wrapper && !((f->checked || f->throws) && address)) {
         f->def.ml_meth = wrapper;
         f->def.ml_flags = flags;
         f->ready = 1;
@@ -256,9 +308,19 @@ PyObject *jpy_function_cdata(State *st, PyObject *o)
 static HostCode *pointer_code(CDataObject *fn)
 {
     FunctionInfo *f = jpy_function_info(fn);
-    if (!f) /* no declaration, no policy but the default */
-        return jpy_host_code(fn->ctype->st, fn->ctype->type->to, 0);
+    if (!f) { /* no declaration, no policy but the default */
+        jf_Type *type = fn->ctype->type->to;
+        HostCode *c = jpy_host_code(fn->ctype->st, type, 0);
+        if (c)
+            jpy_code_join(c, type, NULL);
+        return c;
+    }
     return first_call((PyObject *)fn) ? f->code : NULL;
+}
+
+HostCode *jpy_function_code(CDataObject *fn)
+{
+    return pointer_code(fn);
 }
 
 /* The call with everything checked. */

@@ -611,5 +611,5 @@ const char *jpy_recipe_helper(uintptr_t at)
         return "make a cdata of the pointer";
     if (at == HELPER(jpy_long_big))
         return "make an int that is not a small one";
-    return at == HELPER(call_failed) ? "has a callback failed?" : NULL;
+    return at == HELPER(call_failed) ? "raise what a callback left" : NULL;
 }

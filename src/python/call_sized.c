@@ -208,8 +208,11 @@ static PyCFunction settle(PyObject *self)
     CDataObject *fn = (CDataObject *)self;
     FunctionInfo *f = jpy_function_info(fn);
     Sized *s = f->sized;
-    if (!s->code && jf_can_compile() && jpy_sized_thunk(fn, &s->code) < 0)
+    bool fresh = !s->code && jf_can_compile();
+    if (fresh && jpy_sized_thunk(fn, &s->code) < 0)
         return NULL;
+    if (fresh && s->code)
+        jpy_code_call(s->code, f->fn, f->def.ml_name);
     PyCFunction method = s->code ? (PyCFunction)(uintptr_t)jf_code_entry(s->code)
                          : s->flags == METH_O ? slots_one
                                               : as_method(slots_fast);

@@ -124,6 +124,8 @@ PyObject *jpy_ffi__included(PyObject *self, PyObject *unused);
 PyObject *jpy_ffi__texts(PyObject *self, PyObject *unused);
 /* explain.c */
 FFI_ONE(_explain);
+/* features.c */
+PyObject *jpy_features_more(PyObject *module, PyObject *unused);
 FFI_ONE(_adopt);
 
 /* stream.c */

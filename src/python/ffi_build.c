@@ -89,6 +89,11 @@ FFI_PLAIN(batch)
     return delegate_own(self, "jiffi._batch", "batch", args, kwargs);
 }
 
+FFI_PLAIN(explain)
+{
+    return delegate_own(self, "jiffi._explain", "explain", args, kwargs);
+}
+
 FFI_PLAIN(fuse)
 {
     return delegate_own(self, "jiffi._fuse", "fuse", args, kwargs);

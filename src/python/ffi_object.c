@@ -376,6 +376,7 @@ static int add_constants(State *st)
 
 static PyMethodDef functions[] = {
     {"features", jpy_ffi_features, METH_NOARGS, DOC_features},
+    {"_features", jpy_features_more, METH_NOARGS, NULL},
     {"checked_report", jpy_checked_report, METH_NOARGS, DOC_checked_report},
     {"_checked_name", jpy_checked_name, METH_O, NULL},
     {"_ufunc_origin", jpy_ufunc_origin, METH_O, NULL},

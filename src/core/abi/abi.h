@@ -35,7 +35,11 @@ void jf_plan_unpack_result(const jf_Plan *p, const jf_Regs *regs, void *ret);
  * when it comes in registers. */
 void *jf_plan_sret_address(const jf_Plan *p, const jf_Regs *regs);
 
-/* One line per value, for people: "arg 0 int: GPR 0 (rdi)". */
+/* Where a value of the plan goes, for people: "rdi", "xmm0", "stack+8" (from the stack
+ * pointer at the call), "rax (bytes 0 to 7), xmm0 (bytes 8 to 15)", "nowhere". */
+void jf_plan_where(const jf_Plan *p, const jf_PlanValue *v, bool result,
+                   jf_Buf *out);
+/* One line per value, for tests: "arg 0 slot 0: rdi[0..3] sign". */
 void jf_plan_print(const jf_Plan *p, const jf_Target *target, jf_Buf *out);
 
 #endif
