@@ -7,6 +7,7 @@
 #include "exec/cxx_inner.h"
 #include "os/os.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,18 +155,53 @@ const char *jf_cxx_what(const jf_CxxBase *bases, uint32_t n)
 
 /* --- the library that threw ----------------------------------------------------------- */
 
-/* A door of the C++ library whose exception `e` is, and of no other. */
-static void *own_door(const struct _Unwind_Exception *e, const char *name)
+/* What a C++ library has for exceptions of its own. Looking it up takes far longer
+ * than throwing, so it is kept, by the code that destroys its exceptions; the library
+ * then stays loaded. Never freed: a process has one or two of them. */
+typedef struct Doors {
+    const void *code;
+    void *begin, *end, *demangle; /* NULL: it has no such */
+    struct Doors *next;
+} Doors;
+
+static _Atomic(Doors *) all_doors;
+
+/* A door of the library that `mine` lies in, and of no other. */
+static void *own_door(jf_OsLib *lib, const jf_OsPlace *mine, const char *name)
 {
-    const void *code = (const void *)(uintptr_t)e->exception_cleanup;
-    jf_OsPlace mine, found;
-    jf_OsLib *lib = code ? jf_os_lib_of(code) : NULL;
-    void *p = lib ? jf_os_lib_symbol(lib, name, NULL) : NULL;
-    if (p && (!jf_os_place(code, &mine) || !jf_os_place(p, &found) ||
-              mine.base != found.base))
-        p = NULL;
+    jf_OsPlace found;
+    void *p = jf_os_lib_symbol(lib, name, NULL);
+    return p && jf_os_place(p, &found) && mine->base == found.base ? p : NULL;
+}
+
+static void look_up(Doors *d)
+{
+    jf_OsPlace mine;
+    jf_OsLib *lib = d->code ? jf_os_lib_of(d->code) : NULL;
+    if (lib && jf_os_place(d->code, &mine)) {
+        d->begin = own_door(lib, &mine, "__cxa_begin_catch");
+        d->end = own_door(lib, &mine, "__cxa_end_catch");
+        d->demangle = own_door(lib, &mine, "__cxa_demangle");
+    }
     jf_os_lib_close(lib, NULL);
-    return p;
+}
+
+static Doors doors_of(const struct _Unwind_Exception *e)
+{
+    Doors d = {.code = (const void *)(uintptr_t)e->exception_cleanup};
+    for (const Doors *k = all_doors; k; k = k->next)
+        if (k->code == d.code)
+            return *k;
+    look_up(&d);
+    Doors *kept = d.begin ? jf_alloc(sizeof *kept) : NULL;
+    if (kept) { /* twice, if two threads are here: either will do */
+        jf_os_lib_keep(d.code);
+        *kept = d;
+        kept->next = all_doors;
+        while (!atomic_compare_exchange_weak(&all_doors, &kept->next, kept))
+            ;
+    }
+    return d;
 }
 
 void *exec_cxx_door(const char *name)
@@ -185,7 +221,7 @@ typedef char *(*Demangle)(const char *, char *, size_t *, int *);
 
 char *jf_cxx_demangle(const void *near, const char *name)
 {
-    void *door = near ? own_door(near, "__cxa_demangle") : NULL;
+    void *door = near ? doors_of(near).demangle : NULL;
     if (!door)
         door = exec_cxx_door("__cxa_demangle");
     int status = 0;
@@ -197,16 +233,16 @@ char *jf_cxx_demangle(const void *near, const char *name)
 }
 
 /* Is it counted as a C++ exception by a library whose doors are open to us? */
-static void *begin_door(const struct _Unwind_Exception *e)
+static Doors counted_by(const struct _Unwind_Exception *e)
 {
     jf_CxxThrown t;
     jf_cxx_read(e, &t);
-    return t.type ? own_door(e, "__cxa_begin_catch") : NULL;
+    return t.type ? doors_of(e) : (Doors){0};
 }
 
 void jf_cxx_begin(void *exception)
 {
-    void *door = begin_door(exception);
+    void *door = counted_by(exception).begin;
     if (door)
         ((void *(*)(void *))(uintptr_t)door)(exception);
 }
@@ -214,10 +250,9 @@ void jf_cxx_begin(void *exception)
 void jf_cxx_end(void *exception)
 {
     struct _Unwind_Exception *e = exception;
-    void *begin = begin_door(e),
-         *end = begin ? own_door(e, "__cxa_end_catch") : NULL;
-    if (end)
-        ((void (*)(void))(uintptr_t)end)();
+    Doors d = counted_by(e);
+    if (d.begin && d.end)
+        ((void (*)(void))(uintptr_t)d.end)();
     else if (e->exception_cleanup) /* what _Unwind_DeleteException does */
         e->exception_cleanup(_URC_FOREIGN_EXCEPTION_CAUGHT, e);
 }
