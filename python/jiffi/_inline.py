@@ -227,7 +227,7 @@ def _build(ffi, name, source, extension, kwds, directory, where):
     c_file = os.path.join(directory, "module" + extension)
     path, check = _paths(directory)
     text = build.c_source(ffi, name, source, bool(kwds.get("py_limited_api")), where,
-                          c_file)
+                          c_file, kwds)
     with open(c_file, "w", encoding="utf-8") as f:
         f.write(text)
     kwds = build.source.with_flags(ffi, kwds)

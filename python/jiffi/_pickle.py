@@ -129,8 +129,10 @@ def _make(cls, gil, rows):
             ffi.gil(row[0], *row[1])
         elif isinstance(row, tuple):
             text, packed, pack, override, own_gil = row
+            policy, _, throws = own_gil.partition(" ")
             ffi.cdef(text, override=override, packed=packed, pack=pack,
-                     gil=own_gil if own_gil != "default" else None)
+                     gil=policy if policy != "default" else None,
+                     may_throw=bool(throws))
         else:
             ffi.include(row)
     return ffi
@@ -313,7 +315,8 @@ def _open(ffi, name, flags, gil):
         for library in _jiffi._pickle_libs(ffi):
             if _jiffi._pickle_library(library)[1] == (name, flags, gil):
                 return library
-        library = ffi.dlopen(name, flags, gil=_GIL[gil])
+        library = ffi.dlopen(name, flags, gil=_GIL[gil & 7],
+                             may_throw=bool(gil & 8))
         _jiffi._pickle_keep(ffi, library)
         return library
 

@@ -343,12 +343,14 @@ static bool warn_unmarked(void *ctx, const jf_Symbol *sym)
 /* For the generator of modules: what _declared() gives as "texts". */
 static int keep_text(FFIObject *ffi, PyObject *text, const jf_CdefOptions *o)
 {
-    static const char *const gil[] = {"default", "release", "hold", "auto"};
+    static const char *const gil[] = {
+        "default", "release", "hold", "auto",
+        "default may_throw", "release may_throw", "hold may_throw", "auto may_throw"};
     if (!ffi->texts && !(ffi->texts = PyList_New(0)))
         return -1;
     PyObject *row =
         Py_BuildValue("OOiOs", text, o->packed ? Py_True : Py_False, (int)o->pack,
-                      o->override_ ? Py_True : Py_False, gil[o->gil]);
+                      o->override_ ? Py_True : Py_False, gil[o->gil + (o->may_throw ? 4 : 0)]);
     int bad = row ? PyList_Append(ffi->texts, row) : -1;
     if (bad == 0)
         bad = jpy_origin_add(ffi, row);

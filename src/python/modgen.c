@@ -92,6 +92,9 @@ static int declare(FFIObject *ffi, const char *text, size_t n,
     return -1;
 }
 
+/* jiffi_text.gil: a jf_Gil, and cdef(may_throw=True). */
+enum { TEXT_GIL = 7, TEXT_THROWS = 8 };
+
 /* One text of a module: its pieces joined. */
 static int declare_pieces(FFIObject *ffi, const char *const *lines,
                           jf_CdefOptions *options)
@@ -251,13 +254,21 @@ static FFIObject *module_ffi(State *st, ModGen *g, PyObject *names)
                                   .override_ = t->override_,
                                   .pack = (uint16_t)t->pack,
                                   .packed = t->packed,
-                                  .gil = t->gil,
+                                  .gil = t->gil & TEXT_GIL,
+                                  .may_throw = (t->gil & TEXT_THROWS) != 0,
                                   .terminated = true,
                                   .oracle = &g->oracle};
         if (declare_pieces(ffi, t->lines, &options) < 0) {
             Py_DECREF((PyObject *)ffi);
             return NULL;
         }
+    }
+    for (unsigned i = 0; i < m->n_symbols; i++) {
+        const jiffi_symbol *s = &m->symbols[i];
+        if (s->kind == JIFFI_FUNCTION && s->reserved[0] > JF_GIL_DEFAULT &&
+            s->reserved[0] <= JF_GIL_AUTO)
+            jf_scope_set_gil(ffi->scope, s->name, strlen(s->name),
+                             (jf_Gil)s->reserved[0]);
     }
     return ffi;
 }
@@ -435,7 +446,8 @@ static int declare_row(FFIObject *ffi, PyObject *row, const char *name)
                                   .override_ = override,
                                   .packed = packed,
                                   .pack = (uint16_t)pack,
-                                  .gil = (uint8_t)gil,
+                                  .gil = (uint8_t)gil & TEXT_GIL,
+                                  .may_throw = (gil & TEXT_THROWS) != 0,
                                   .terminated = true};
         bad = declare(ffi, text, (size_t)n, &options);
     }

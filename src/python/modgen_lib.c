@@ -141,9 +141,14 @@ static PyObject *ready(ModGen *g, FFIObject *ffi, const jf_Symbol *sym,
     void *direct = (void *)(uintptr_t)s->direct;
     PyObject *f = jpy_function_ready(ffi, g->source.keeper, sym, direct, s->wrapper,
                                      s->flags);
+    CDataObject *cd = f ? (CDataObject *)jpy_function_cdata(ffi->st, f) : NULL;
+    unsigned char *way = jpy_modgen_way(g->m, (size_t)(s - g->m->symbols));
+    if (f && way && jpy_function_info(cd)->ready) {
+        jpy_function_info(cd)->way = way;
+        *way = JIFFI_UNDECIDED;
+    }
     if (!f || !s->types)
         return f;
-    CDataObject *cd = (CDataObject *)jpy_function_cdata(ffi->st, f);
     for (Py_ssize_t i = -1; i < (Py_ssize_t)sym->type->u.func->n_params; i++) {
         CTypeObject *ct = jpy_function_ctype(cd, i);
         if (!ct) {

@@ -519,7 +519,7 @@ static PyObject *pickle_function(PyObject *module, PyObject *arg)
 }
 
 /* What dlopen() was given, None where another process cannot give it: a tuple of str
- * or None (the program itself), flags and a jf_Gil. Static sources: the word "module". */
+ * or None (the program itself), flags and a jf_Gil, with 8 for may_throw. Static sources: the word "module". */
 static PyObject *source_key(const Handle *h)
 {
     if (!h->src)
@@ -528,7 +528,8 @@ static PyObject *source_key(const Handle *h)
         return PyUnicode_FromString("module");
     if (!h->src->given)
         Py_RETURN_NONE;
-    return Py_BuildValue("Oii", h->src->given, h->src->flags, (int)h->gil);
+    return Py_BuildValue("Oii", h->src->given, h->src->flags,
+                         (int)h->gil | (h->may_throw ? 8 : 0));
 }
 
 /* _pickle_library(Handle or library) -> (Handle, key, library or None, name) */

@@ -10,7 +10,7 @@ The same text compiles as C11 and as C++17, without a warning.
 import os
 
 from . import embedding, refusals, tables, wrappers
-from .source import backend_of, embedding_of
+from .source import backend_of, embedding_of, mark_throwing
 from .spelling import literal, sort_key
 
 _BANNER = """\
@@ -133,6 +133,7 @@ _LEGEND = """\
  *   jiffi_f_x  Python calls it through this one
  *   jiffi_s_x  that one leaves unusual arguments to this one
  *   jiffi_t_x  ctypes for that: of the result, then of the parameters
+ *   jiffi_ways[n]  how both call it, as jiffi decides; n: its row in jiffi_symbols
  *   jiffi_p_x  what Python gives to an extern "Python" function
  *   jiffi_a_x, jiffi_i_x, jiffi_v_x  a variable's address, a constant's value
  *   jiffi_check_x  never called: does the header agree with the declarations? */
@@ -147,7 +148,7 @@ static const jiffi_module jiffi_this = {{
     &jiffi_api,
     {texts}, {includes}, {records}, {lengths}, {typedefs}, {symbols},
     {n_texts}, {n_records}, {n_lengths}, {n_typedefs}, {n_symbols}, {gil},
-    {callback_errors}}};
+    {callback_errors}, jiffi_ways}};
 
 static int jiffi_exec_module(PyObject *module)
 {{
@@ -214,16 +215,17 @@ def _included_names(ffi, error):
 
 
 def _policy(symbol, declared):
-    """Who holds the GIL in a call: the function's, else the FFI's word."""
+    """jf_Gil of a function that is not as its FFI is, else 0: ffi.gil() may have said
+    what the texts do not."""
     gil = symbol["gil"]
-    return declared["gil"] if gil == "default" else gil
+    return 0 if gil == declared["gil"] else tables.gil_number(gil)
 
 
 class CWriter:
     """Writes one module. `text()` is everything."""
 
     def __init__(self, ffi, module_name, source, limited_api=False, where=None,
-                 c_file=None):
+                 c_file=None, kwds=None):
         self.ffi = ffi
         self.name = module_name
         self.source = source
@@ -231,20 +233,21 @@ class CWriter:
         self.where = where
         self.c_file = c_file
         self.errors = backend_of(ffi)
-        self.declared = ffi._declared()
+        self.declared = mark_throwing(ffi, ffi._declared(), kwds)
         self.as_cffi = self.errors.__name__ == "_cffi_backend"
         if self.as_cffi:
             refusals.refuse_c(self.declared, self.errors)
         self.startup = embedding_of(ffi)
 
-    def _symbol(self, symbol):
-        """(lines, row) or None where a symbol needs nothing of the compiler."""
+    def _symbol(self, symbol, number):
+        """(lines, row) or None where a symbol needs nothing of the compiler. `number`:
+        that of its row."""
         kind = symbol["kind"]
         if kind == "function":
             if symbol["python"]:
                 return wrappers.extern_python(symbol, self.startup is not None)
-            return wrappers.function(symbol, _policy(symbol, self.declared),
-                                     self.errors.__name__ == "_cffi_backend")
+            return wrappers.function(symbol, "jiffi_ways[%d]" % number,
+                                     _policy(symbol, self.declared), self.as_cffi)
         if kind == "variable":
             return wrappers.variable(symbol)
         if kind == "constant":
@@ -264,7 +267,7 @@ class CWriter:
         lines, rows = [], []
         for symbol in sorted(self._wanted(), key=lambda s: sort_key(s["name"])):
             try:
-                made = self._symbol(symbol)
+                made = self._symbol(symbol, len(rows))
             except wrappers.Unsupported as e:
                 raise self.errors.VerificationError(str(e)) from None
             if made:
@@ -318,6 +321,7 @@ class CWriter:
         parts += [
             _RULE, "\n", _QUIET,
             "" if self.as_cffi else _STRICT, _LEGEND,
+            "static unsigned char jiffi_ways[%d];\n\n" % max(len(rows), 1),
             "\n".join(functions + table_lines), "\n",
             _MODULE.format(version=literal(__version__), backend=backend,
                            init=init_function(self.name),
@@ -329,10 +333,12 @@ class CWriter:
         return "".join(parts)
 
 
-def c_source(ffi, module_name, source, limited_api=False, where=None, c_file=None):
+def c_source(ffi, module_name, source, limited_api=False, where=None, c_file=None,
+             kwds=None):
     """The module `module_name` of what `ffi` declares, as text of C.
 
     `where` is (file, line) of the source where messages are to name that; then
-    `c_file` is the name of the file that is written.
+    `c_file` is the name of the file that is written. `kwds` are those of set_source(),
+    where the FFI does not know them.
     """
-    return CWriter(ffi, module_name, source, limited_api, where, c_file).text()
+    return CWriter(ffi, module_name, source, limited_api, where, c_file, kwds).text()

@@ -7,7 +7,7 @@ microseconds per declaration), and leaves opening libraries to the program.
 
 from . import refusals
 from .c_writer import included_modules
-from .source import backend_of, embedding_of
+from .source import backend_of, embedding_of, mark_throwing
 from .tables import errors_number, gil_number
 
 ABI = 1  # JIFFI_MODULE_ABI of module_abi.h
@@ -71,7 +71,7 @@ def _quoted(text):
 def python_source(ffi, module_name):
     from jiffi import __version__
     backend = backend_of(ffi)
-    declared = ffi._declared()
+    declared = mark_throwing(ffi, ffi._declared())
     if embedding_of(ffi) is not None:
         raise backend.VerificationError("embedding_api() needs C source: "
                                         "set_source() was given None")

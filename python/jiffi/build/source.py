@@ -151,9 +151,23 @@ def add_unicode_flags(ffi, kwds):
     kwds["define_macros"] = list(macros) + [("UNICODE", "1"), ("_UNICODE", "1")]
 
 
+def mark_throwing(ffi, declared, kwds=None):
+    """set_source(may_throw=True): what ffi._declared() says, as if each cdef() had
+    said it. `kwds`: set_source()'s, None for those that the FFI knows."""
+    if kwds is None:
+        kwds = getattr(ffi, "_assigned_source", (None, None, None, {}))[3]
+    if kwds.get("may_throw"):
+        declared["texts"] = [
+            row[:4] + (row[4] if "may_throw" in row[4] else row[4] + " may_throw",)
+            for row in declared["texts"]]
+    return declared
+
+
 def with_flags(ffi, kwds):
-    """A copy of set_source()'s keywords with what the FFI adds to them."""
+    """A copy of set_source()'s keywords with what the FFI adds to them, for the
+    compiler."""
     kwds = dict(kwds)
+    kwds.pop("may_throw", None)
     add_unicode_flags(ffi, kwds)
     if embedding_of(ffi) is not None:
         add_embedding_flags(kwds)

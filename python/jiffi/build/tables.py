@@ -28,7 +28,9 @@ _ERRORS = {None: 0, "raise": 1, "print": 2}  # jiffi_module.callback_errors
 
 
 def gil_number(word):
-    return _GIL[word]
+    """Of a text also "hold may_throw": cdef(may_throw=True)."""
+    gil, _, throws = word.partition(" ")
+    return _GIL[gil] + (8 if throws else 0)
 
 
 def errors_number(word):

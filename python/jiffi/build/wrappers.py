@@ -13,7 +13,7 @@ from .spelling import (PLAIN_SIGNED, PLAIN_UNSIGNED, declare, declare_pointer,
 
 # Names that wrappers use for themselves.
 _LOCALS = {"self", "args", "n", "bits", "number", "p", "temps", "state", "result",
-           "object", "unused", "arg", "value", "out", "cells", "thread"}
+           "object", "unused", "arg", "value", "out", "cells", "thread", "way"}
 
 
 class Unsupported(Exception):
@@ -194,19 +194,17 @@ def _give(symbol, way, give="return "):
     return [give + _box(symbol["name"], symbol["result"], way=way) + ";"]
 
 
-def _call(symbol, gil, function):
+def _call(symbol, way, function):
     """The call and the boxing of its result."""
-    enter, leave = (("jiffi_hold(self)", "jiffi_held") if gil == "hold" else
-                    ("jiffi_release()", "jiffi_take"))
     call = _called(symbol, function, ["x%d" % i for i in range(len(symbol["params"]))])
     give, fail = (("object = ", "goto done") if _has_pointers(symbol) else
                   ("return ", "return NULL"))
-    return ["jiffi_state state = %s;" % enter, call,
-            "if (%s(state) < 0)" % leave, "    %s;" % fail] + _give(
+    return ["jiffi_state state = jiffi_start(self, &%s);" % way, call,
+            "if (jiffi_finish(state) < 0)", "    %s;" % fail] + _give(
         symbol, "from", give)
 
 
-def _plain_wrapper(symbol, gil, single):
+def _plain_wrapper(symbol, way, single):
     """The wrapper that Python calls, above the one that takes everything; None if
     some argument has no plain kind."""
     head, argument = _head(symbol, single)
@@ -214,11 +212,11 @@ def _plain_wrapper(symbol, gil, single):
              for i, t in enumerate(symbol["params"])]
     if None in plain:
         return None
-    hold = gil == "hold"
     tests = [] if single else ["n == %d" % len(plain)]
-    tests += ["jiffi_here.%s" % ("saved_errno" if hold else "put_aside")]
+    tests += ["way"]
     tests += [condition for _, condition, _ in plain]
     lines = [kind % i + ";" for i, (kind, _, _) in enumerate(plain)]
+    lines += ["const unsigned way = %s;" % way]
     lines += ["if (!(%s))" % " &&\n          ".join(tests),
               "    return jiffi_s_%s(self, %s);" % (
                   symbol["name"], "arg" if single else "args, n")]
@@ -226,17 +224,14 @@ def _plain_wrapper(symbol, gil, single):
         if t["kind"] == "record":
             lines += [declare(unqualified(t), "v%d" % i) + ";",
                       "memcpy((void *)&v%d, x%d, sizeof v%d);" % (i, i, i)]
-    lines += ["jiffi_enter(self);" if hold else
-              "PyThreadState *thread = jiffi_leave_python();",
+    lines += ["PyThreadState *thread = jiffi_go(self, way);",
               _called(symbol, _spoken(symbol), [given for _, _, given in plain]),
-              "jiffi_exit();" if hold else "jiffi_enter_python(thread);",
-              "if (%s())" % ("jiffi_failed_held" if hold else "jiffi_failed"),
-              "    return NULL;"]
+              "if (jiffi_back(way, thread))", "    return NULL;"]
     lines += _give(symbol, "box")
     return ["static PyObject *" + head, "{"] + ["    " + line for line in lines] + ["}"]
 
 
-def _wrapper(symbol, gil, single, second):
+def _wrapper(symbol, way, single, second):
     """The wrapper that takes everything. `single`: METH_O; else METH_FASTCALL.
     `second`: it stands behind a plain one."""
     head, argument = _head(symbol, single, "s" if second else "f")
@@ -253,7 +248,7 @@ def _wrapper(symbol, gil, single, second):
                        argument if single else argument % i,
                        "goto done" if pointers else "return NULL")
     # What the user wrote as a macro is not repeated.
-    call = _call(symbol, gil,
+    call = _call(symbol, way,
                  "jiffi_d_" + symbol["name"] if second else _spoken(symbol))
     if pointers:
         # A block: C++ lets no goto jump over the initialisations.
@@ -277,10 +272,10 @@ def _variadic_check(symbol):
 
 
 def _row(name, kind, flags="0", wrapper="NULL", types="NULL", direct="NULL",
-         address="NULL", integer="NULL", value="NULL", extern="NULL"):
+         address="NULL", integer="NULL", value="NULL", extern="NULL", gil=0):
     """A row of the table of symbols, in the order of jiffi_symbol."""
     return [
-        '{"%s", %s, {0, 0, 0}, %s,' % (name, kind, flags),
+        '{"%s", %s, {%d, 0, 0}, %s,' % (name, kind, gil, flags),
         " %s, %s, %s," % (wrapper, types, direct),
         " %s, %s, %s, %s}," % (address, integer, value, extern)]
 
@@ -289,24 +284,25 @@ def _as_direct(function):
     return "JIFFI_CAST(void (*)(void), %s)" % function
 
 
-def function(symbol, gil, uniform=False):
-    """(lines of C, row of the symbol table) of a function. METH_NOARGS is for nobody:
-    the interpreter has no quick way to call it. `uniform`: METH_O neither, so that
+def function(symbol, way, gil=0, uniform=False):
+    """(lines of C, row of the symbol table) of a function. `way`: the lvalue that
+    says how it is called. `gil`: jf_Gil for the row. METH_NOARGS is for nobody: the
+    interpreter has no quick way to call it. `uniform`: METH_O neither, so that
     the wrong number of arguments is always our error."""
     symbol = dict(symbol, result=speakable(symbol["result"]),
                   params=[speakable(t) for t in symbol["params"]])
     name, params = symbol["name"], symbol["params"]
     if symbol["variadic"]:
         return _variadic_check(symbol), _row(
-            name, "JIFFI_FUNCTION", "METH_FASTCALL", direct=_as_direct(name))
+            name, "JIFFI_FUNCTION", "METH_FASTCALL", direct=_as_direct(name), gil=gil)
     lines = _direct(symbol) + [""]
     types = "NULL"
     if any(map(needs_ctype, params + [symbol["result"]])):
         types = "jiffi_t_%s" % name
         lines += ["static void *%s[%d];" % (types, len(params) + 1)]
     single = len(params) == 1 and not uniform
-    plain = _plain_wrapper(symbol, gil, single)
-    lines += _wrapper(symbol, gil, single, plain is not None)
+    plain = _plain_wrapper(symbol, way, single)
+    lines += _wrapper(symbol, way, single, plain is not None)
     if plain:
         lines += [""] + plain
     wrapper = "jiffi_f_%s" % name
@@ -314,7 +310,7 @@ def function(symbol, gil, uniform=False):
     if not single:
         flags, wrapper = "METH_FASTCALL", "JIFFI_FAST(%s)" % wrapper
     return lines, _row(name, "JIFFI_FUNCTION", flags, wrapper, types,
-                       _as_direct("jiffi_d_" + name))
+                       _as_direct("jiffi_d_" + name), gil=gil)
 
 
 # --- extern "Python" -------------------------------------------------------------------
