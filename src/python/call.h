@@ -19,6 +19,7 @@
 
 #include "python/jpy.h"
 #include "python/held.h"
+#include "python/observe.h"
 #include "python/pending.h"
 
 /* --- code of one signature --------------------------------------------------- */
@@ -91,6 +92,7 @@ typedef struct FunctionInfo {
     PyObject *cxx;       /* of its FFI, if it throws: owned; NULL */
     uint8_t decided;     /* `policy` is */
     uint8_t policy;      /* POLICY_*: ask jpy_policy() */
+    struct Observed *observed; /* observe.c; borrowed; NULL: not called yet */
     uint8_t checked;     /* of a checked FFI: checked_call.c */
     uint32_t n_access;   /* ... what it declares of lengths; owned */
     struct jpy_Access *access;
@@ -227,13 +229,14 @@ typedef struct Around {
     uint8_t policy;        /* POLICY_* */
     CDataObject *fn;       /* borrowed */
     void *thrown;          /* the C++ exception that came out; NULL */
+    Seen seen;             /* with POLICY_OBSERVED */
 } Around;
 void jpy_call_begin(Around *a, CDataObject *fn, uint8_t policy);
 /* f(arg), which calls the function: the only C that may throw in between. False: it
  * has, and was not run to its end. Where the policy says nothing of that, the process
  * ends with a message. */
 bool jpy_call_run(Around *a, void (*f)(void *), void *arg);
-bool jpy_call_end(const Around *a);
+bool jpy_call_end(Around *a);
 
 /* Around a callback, whichever thread it comes from. */
 typedef struct Gil {

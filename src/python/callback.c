@@ -219,6 +219,8 @@ static void callback_again(Callback *c, const Gil *gil, const jf_Plan *plan,
 static inline void callback_call(Callback *c, const Gil *gil, const jf_Plan *plan,
                                  char *slots, char *ret)
 {
+    if (JF_UNLIKELY(jpy_seen != NULL))
+        jpy_seen->callbacks++;
     if (JF_UNLIKELY(jpy_pending != NULL)) {
         callback_again(c, gil, plan, slots, ret);
         return;

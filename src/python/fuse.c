@@ -163,7 +163,7 @@ static int read_callees(Fused *f, FuseBuild *b, PyObject *list)
     b->callees = jf_calloc(((size_t)n + 1) * sizeof *b->callees);
     if (!f->callees || !b->callees)
         return PyErr_NoMemory(), -1;
-    f->gil = JF_GIL_HOLD;
+    f->gil = JF_GIL_AUTO;
     for (Py_ssize_t i = 0; i < n; i++) {
         CDataObject *fn = callee_cdata(f->st, PyTuple_GET_ITEM(list, i));
         if (!fn)
@@ -181,6 +181,8 @@ static int read_callees(Fused *f, FuseBuild *b, PyObject *list)
         b->n_callees++;
         if (!(jpy_policy_of(fn) & POLICY_HOLD))
             f->gil = JF_GIL_RELEASE;
+        else if (f->gil == JF_GIL_AUTO && jpy_holds_loops(fn))
+            f->gil = JF_GIL_HOLD;
         handles += watch_callee(NULL, fn);
     }
     f->watches = jf_calloc((handles + 1) * sizeof *f->watches);

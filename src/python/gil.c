@@ -54,6 +54,8 @@ void jpy_call_begin(Around *a, CDataObject *fn, uint8_t policy)
         a->thread = jpy_gil_let_go();
     else if (!(policy & POLICY_PROVED))
         jpy_held_begin(fn);
+    if (JF_UNLIKELY(policy & POLICY_OBSERVED))
+        jpy_seen_begin(&a->seen);
     if (!(policy & POLICY_NO_ERRNO))
         jf_os_errno_restore();
 }
@@ -67,14 +69,18 @@ bool jpy_call_run(Around *a, void (*f)(void *), void *arg)
     return !a->thrown;
 }
 
-bool jpy_call_end(const Around *a)
+bool jpy_call_end(Around *a)
 {
     if (!(a->policy & POLICY_NO_ERRNO))
         jf_os_errno_save();
+    if (JF_UNLIKELY(a->policy & POLICY_OBSERVED))
+        jpy_seen_end(&a->seen);
     if (a->thread)
         jpy_gil_take(a->thread);
     else if (!(a->policy & POLICY_PROVED))
         jpy_held.fn = NULL;
+    if (JF_UNLIKELY(a->policy & POLICY_OBSERVED))
+        jpy_seen_add(&a->seen, jpy_function_info(a->fn));
     if (JF_UNLIKELY(a->thrown != NULL)) {
         jpy_cxx_raise(a->fn, a->thrown);
         return true;

@@ -88,6 +88,8 @@ typedef struct State {
     struct Checked *checked;   /* all that checked mode keeps; NULL until then */
     PyTypeObject *gil_type;    /* jiffi.GilPolicy: ffi_gil.c; NULL until needed */
     PyObject *held_error;      /* jiffi.HeldCallError */
+    struct Observed *observed; /* what was seen of functions: observe.c; owned */
+    bool observing;            /* ... calls are counted and timed */
     PyObject *cxx_error;       /* jiffi.CxxError */
 } State;
 

@@ -61,6 +61,12 @@ static inline bool jpy_modgen_looks(const jiffi_module *m)
     return m->size >= offsetof(jiffi_module, callback_errors) +
                           sizeof m->callback_errors;
 }
+/* Where the wrapper of symbol `i` looks how to call; NULL: it does not look. */
+static inline unsigned char *jpy_modgen_way(const jiffi_module *m, size_t i)
+{
+    bool has = m->size >= offsetof(jiffi_module, ways) + sizeof m->ways;
+    return has && m->ways ? &m->ways[i] : NULL;
+}
 const struct jiffi_exports *jpy_modgen_exports(const jiffi_module *m);
 
 /* --- modgen_extern.c --------------------------------------------------------------- */

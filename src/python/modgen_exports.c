@@ -232,6 +232,18 @@ static int call_end(int held)
     return jpy_call_failed() ? -1 : 0;
 }
 
+/* ORDER WAY. */
+static unsigned way(PyObject *self)
+{
+    FunctionInfo *f = jpy_function_info((CDataObject *)self);
+    uint8_t policy = jpy_policy(f);
+    unsigned w = !(policy & POLICY_HOLD)       ? JIFFI_RELEASE
+                 : !(policy & POLICY_PROVED)   ? JIFFI_HOLD
+                 : !(policy & POLICY_NO_ERRNO) ? JIFFI_PROVED
+                                               : JIFFI_LEAN;
+    return policy & POLICY_OBSERVED ? w | JIFFI_OBSERVED : w;
+}
+
 static void tell(const jiffi_module *module, jiffi_near *here)
 {
     State *st = jpy_modgen_state(module);
@@ -283,7 +295,9 @@ static jiffi_exports exports = {.abi = JIFFI_MODULE_ABI,
                                 .from_long = jpy_long,
                                 .tell = tell,
                                 .hold_begin = hold_begin,
-                                .call_end = call_end};
+                                .call_end = call_end,
+                                .way = way,
+                                .observe = jpy_observe_wrapper};
 static jiffi_exports exports_idle; /* for modules that do not look for exceptions */
 
 const struct jiffi_exports *jpy_modgen_exports(const jiffi_module *m)

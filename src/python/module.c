@@ -18,6 +18,7 @@ void jpy_state_unref(State *st)
         jpy_temp_drop(st);
     jpy_views_drop(st);
     jpy_handles_free(st);
+    jpy_observed_free(st);
     /* A group still alive belongs to an FFI that the collector takes later;
      * then the universe has to stay for it. */
     if (st->universe->n_groups)
@@ -76,7 +77,7 @@ int jpy_module_exec(PyObject *module, bool cffi)
         jpy_init_cdata(st, module) < 0 || init_common(st, module) < 0 ||
         jpy_init_pickle(st, module) < 0 || jpy_init_ffi(st, module) < 0 ||
         jpy_init_lib(st, module) < 0 || jpy_init_call(st, module) < 0 ||
-        jpy_init_held(st, module) < 0 || jpy_init_cxx(st, module) < 0 ||
+        jpy_init_held(st, module) < 0 || jpy_init_observe(st, module) < 0 || jpy_init_cxx(st, module) < 0 ||
         jpy_init_callback(st, module) < 0 || jpy_init_modgen(st, module) < 0 ||
         jpy_init_verify(st, module) < 0 || jpy_init_map(st, module) < 0 ||
         jpy_init_fuse(st, module) < 0 || jpy_init_batch_run(st, module) < 0 ||

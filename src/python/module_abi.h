@@ -41,14 +41,14 @@
  *   static PyObject *wrap_add(PyObject *self, PyObject *const *args, Py_ssize_t n)
  *   {
  *       unsigned long long a, b;
- *       if (n != 2 || !jiffi_here.saved_errno ||
+ *       unsigned way = jiffi_ways[3];     -- of symbol 3
+ *       if (n != 2 || !way ||
  *           !jiffi_plain_int(args[0], sizeof(int), 1, &a) ||
  *           !jiffi_plain_int(args[1], sizeof(int), 1, &b))
  *           return slow_add(self, args, n);
- *       jiffi_enter(self);                -- or void *thread = jiffi_leave_python()
+ *       PyThreadState *thread = jiffi_go(self, way);
  *       int result = add((int)a, (int)b);
- *       jiffi_exit();                     -- or jiffi_enter_python(thread)
- *       if (jiffi_failed_held())          -- or jiffi_failed(): a callback raised
+ *       if (jiffi_back(way, thread))      -- a callback raised
  *           return NULL;
  *       return jiffi_from_signed(result);
  *   }
@@ -63,9 +63,9 @@
  *       if (jiffi_get_int(self, 1, args[1], sizeof(int), 1, &bits) < 0)
  *           return NULL;
  *       int b = (int)bits;
- *       jiffi_state s = jiffi_release();  -- or jiffi_hold(self)
+ *       jiffi_state s = jiffi_start(self, &jiffi_ways[3]);
  *       int result = add(a, b);
- *       if (jiffi_take(s) < 0)            -- or jiffi_held(s)
+ *       if (jiffi_finish(s) < 0)
  *           return NULL;
  *       return jiffi_from_signed(result);
  *   }
@@ -147,6 +147,7 @@ typedef struct jiffi_extern_python {
 typedef struct jiffi_symbol {
     const char *name;
     unsigned char kind; /* JIFFI_FUNCTION... */
+    /* [0]: jf_Gil of the function, where ffi.gil() has said one; 0: as declared. */
     unsigned char reserved[3];
     int flags;              /* METH_O (one parameter), METH_FASTCALL (any number) or
                                METH_NOARGS (none; METH_FASTCALL is quicker) */
@@ -183,7 +184,21 @@ typedef struct jiffi_module {
     /* Of the FFI: 0 as usual, 1 "raise", 2 "print". A module that has this member
      * looks for exceptions after its calls. */
     unsigned callback_errors;
+    /* Room for a JIFFI_WAY of each symbol, in their order, 0 at first: how its wrapper
+     * makes calls. NULL: wrappers do as their `gil` was when they were generated. */
+    unsigned char *ways;
 } jiffi_module;
+
+/* How a function is called; jiffi decides when it is called first, and may decide
+ * anew: it sets the byte to 0. ORDER WAY: from JIFFI_PROVED on nobody is called back. */
+enum {
+    JIFFI_UNDECIDED = 0, /* or not by wrappers' own means: the second wrapper does it */
+    JIFFI_RELEASE = 1,   /* without the GIL */
+    JIFFI_HOLD = 2,      /* with it */
+    JIFFI_PROVED = 3,    /* with it; it was proved that nobody waits */
+    JIFFI_LEAN = 4,      /* ... and that errno is not touched */
+    JIFFI_OBSERVED = 8   /* added to one of them: observe() is called */
+};
 
 /* --- what jiffi offers to wrappers ------------------------------------------ */
 
@@ -274,6 +289,11 @@ typedef struct jiffi_exports {
     /* After a call and release_leave or hold_leave: -1 with an exception that came up
      * in a callback, 0. `held`: the GIL was kept. */
     int (*call_end)(int held);
+    /* JIFFI_WAY of a function. */
+    unsigned (*way)(PyObject *self);
+    /* Directly before (0) and after (1) the C function, and with the GIL at the end of
+     * the call (2). */
+    void (*observe)(PyObject *self, int when);
 } jiffi_exports;
 
 #ifndef JIFFI_MODULE_ABI_ONLY
@@ -472,6 +492,8 @@ JIFFI_LOCAL PyObject *jiffi_from_unsigned(unsigned long long v)
 typedef struct jiffi_state {
     int *error; /* &errno of this thread, or NULL: through the table */
     void *thread;
+    PyObject *self; /* of jiffi_start() */
+    unsigned way;
 } jiffi_state;
 
 /* &errno; where it can be found, without a call. */
@@ -503,7 +525,7 @@ JIFFI_LOCAL void **jiffi_aside(int *error)
 /* Without the GIL. */
 JIFFI_LOCAL jiffi_state jiffi_release(void)
 {
-    jiffi_state s = {NULL, NULL};
+    jiffi_state s = {NULL, NULL, NULL, 0};
     if (JIFFI_LIKELY(jiffi_api->put_aside != 0)) {
         s.error = jiffi_errno();
         s.thread = PyEval_SaveThread();
@@ -533,7 +555,7 @@ JIFFI_LOCAL int jiffi_take(jiffi_state s)
 /* With the GIL. */
 JIFFI_LOCAL jiffi_state jiffi_hold(PyObject *self)
 {
-    jiffi_state s = {NULL, NULL};
+    jiffi_state s = {NULL, NULL, NULL, 0};
     if (JIFFI_HAS(hold_begin))
         jiffi_api->hold_begin(self);
     if (JIFFI_LIKELY(jiffi_api->saved_errno != 0)) {
@@ -551,6 +573,64 @@ JIFFI_LOCAL int jiffi_held(jiffi_state s)
     else
         jiffi_api->hold_leave();
     return jiffi_end(1);
+}
+
+/* With the GIL, where it was proved that nobody waits or calls back. */
+JIFFI_LOCAL jiffi_state jiffi_lean(unsigned way)
+{
+    jiffi_state s = {NULL, NULL, NULL, 0};
+    if (way == JIFFI_PROVED && jiffi_api->saved_errno != 0) {
+        s.error = jiffi_errno();
+        *s.error = *jiffi_saved(s.error);
+    } else if (way == JIFFI_PROVED) {
+        jiffi_api->hold_enter();
+    }
+    return s;
+}
+JIFFI_LOCAL void jiffi_leaned(jiffi_state s, unsigned way)
+{
+    if (way == JIFFI_PROVED && s.error)
+        *jiffi_saved(s.error) = *s.error;
+    else if (way == JIFFI_PROVED)
+        jiffi_api->hold_leave();
+}
+
+/* As jiffi has decided, which `way` remembers where wrappers can do it themselves. */
+JIFFI_LOCAL jiffi_state jiffi_start(PyObject *self, unsigned char *way)
+{
+    jiffi_state s;
+    unsigned w = *way, how;
+    if (!w) {
+        w = JIFFI_HAS(way) ? jiffi_api->way(self) : JIFFI_RELEASE;
+        if (w < JIFFI_OBSERVED && jiffi_here.saved_errno && jiffi_here.put_aside)
+            *way = (unsigned char)w;
+    }
+    how = w & (JIFFI_OBSERVED - 1);
+    s = how == JIFFI_RELEASE ? jiffi_release()
+        : how == JIFFI_HOLD  ? jiffi_hold(self)
+                             : jiffi_lean(how);
+    s.self = self;
+    s.way = w;
+    if (w & JIFFI_OBSERVED)
+        jiffi_api->observe(self, 0);
+    return s;
+}
+/* 0, or -1 with an exception that came up in a callback. */
+JIFFI_LOCAL int jiffi_finish(jiffi_state s)
+{
+    unsigned how = s.way & (JIFFI_OBSERVED - 1);
+    int bad = 0;
+    if (s.way & JIFFI_OBSERVED)
+        jiffi_api->observe(s.self, 1);
+    if (how == JIFFI_RELEASE)
+        bad = jiffi_take(s);
+    else if (how == JIFFI_HOLD)
+        bad = jiffi_held(s);
+    else
+        jiffi_leaned(s, how);
+    if (s.way & JIFFI_OBSERVED)
+        jiffi_api->observe(s.self, 2);
+    return bad;
 }
 
 /* The rest is for wrappers that saw jiffi_here.saved_errno (with the GIL) or
@@ -685,6 +765,36 @@ JIFFI_INLINE void jiffi_enter_python(PyThreadState *thread)
 JIFFI_INLINE int jiffi_failed(void)
 {
     return !JIFFI_LIKELY(jiffi_at(jiffi_here.pending) == NULL) && jiffi_here.failed();
+}
+
+/* By a way, not 0, that jiffi_start() has remembered. What the first returns is for the
+ * second, which gives 1 with an exception that came up in a callback, or 0. */
+JIFFI_INLINE PyThreadState *jiffi_go(PyObject *self, unsigned way)
+{
+    if (way == JIFFI_LEAN)
+        return NULL;
+    if (way == JIFFI_RELEASE)
+        return jiffi_leave_python();
+    if (way == JIFFI_HOLD)
+        jiffi_enter(self);
+    else
+        jiffi_errno_out();
+    return NULL;
+}
+JIFFI_INLINE int jiffi_back(unsigned way, PyThreadState *thread)
+{
+    if (way == JIFFI_LEAN)
+        return 0;
+    if (way == JIFFI_RELEASE) {
+        jiffi_enter_python(thread);
+        return jiffi_failed();
+    }
+    if (way == JIFFI_HOLD) {
+        jiffi_exit();
+        return jiffi_failed_held();
+    }
+    jiffi_errno_in();
+    return 0;
 }
 
 /* The module's Py_mod_exec. `backend`: "jiffi._jiffi" or "_cffi_backend". */

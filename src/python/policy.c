@@ -73,8 +73,9 @@ uint8_t jpy_proved(const FunctionInfo *f, jf_Proof *p)
 static void decide(FunctionInfo *f)
 {
     uint8_t policy = f->gil == JF_GIL_HOLD ? POLICY_HOLD : 0;
+    bool fixed = f->ready && !f->way; /* a compiled wrapper does as it was made */
     jf_Proof p;
-    uint8_t known = f->gil == JF_GIL_HOLD || f->gil == JF_GIL_AUTO
+    uint8_t known = !fixed && (f->gil == JF_GIL_HOLD || f->gil == JF_GIL_AUTO)
                         ? jpy_proved(f, &p)
                         : 0;
     if (known)
@@ -83,6 +84,8 @@ static void decide(FunctionInfo *f)
         policy |= POLICY_THROWS;
     if (f->checked)
         policy |= POLICY_CHECKED;
+    if (f->st->observing && !fixed && !f->sized)
+        policy |= POLICY_OBSERVED;
     f->policy = policy;
     f->decided = 1;
 }
