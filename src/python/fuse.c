@@ -302,6 +302,18 @@ static int add_doc(FunctionInfo *info, PyObject *doc)
     return 0;
 }
 
+/* What comes out of a function that it calls comes out of it. */
+static bool may_throw(const Fused *f)
+{
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(f->callees); i++) {
+        CDataObject *fn = (CDataObject *)PyTuple_GET_ITEM(f->callees, i);
+        const FunctionInfo *info = jpy_function_info(fn);
+        if (info && info->throws)
+            return true;
+    }
+    return false;
+}
+
 static PyObject *make_builtin(FFIObject *ffi, Fused *f, const char *name,
                               PyObject *params, PyObject *doc)
 {
@@ -320,6 +332,7 @@ static PyObject *make_builtin(FFIObject *ffi, Fused *f, const char *name,
                      .type = f->fn,
                      .kind = JF_SYM_FUNCTION,
                      .gil = f->gil,
+                     .flags = may_throw(f) ? JF_S_MAY_THROW : 0,
                      .params = names};
     PyObject *builtin = jpy_function(ffi, NULL, &sym, jf_fused_address(f->fused));
     if (!builtin)
