@@ -137,7 +137,17 @@ def add_gen_commands(parser, ffi_class=None, script_name=SCRIPT_NAME):
     files.set_defaults(run=_read_sources)
 
 
+def _advise(argv):
+    """The rest of the line is the program's: argparse would look into it."""
+    from ._advise import main as advise
+    advise(argv)
+    return 0
+
+
 def main(argv=None):
+    argv = sys.argv[1:] if argv is None else argv
+    if argv[:1] == ["advise"]:
+        return _advise(argv[1:])
     parser = argparse.ArgumentParser(
         prog="jiffi", description="Call C from Python.")
     commands = parser.add_subparsers(metavar="COMMAND")
@@ -147,6 +157,8 @@ def main(argv=None):
     gen.set_defaults(parser=gen)
     add_gen_commands(gen)
     add_look_commands(commands)
+    commands.add_parser("advise", add_help=False, help="run a program and say which C "
+                        "functions should keep the GIL")
     args = parser.parse_args(argv)
     args.run(args, args.parser)
     return 0

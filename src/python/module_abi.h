@@ -601,7 +601,9 @@ JIFFI_LOCAL jiffi_state jiffi_start(PyObject *self, unsigned char *way)
     jiffi_state s;
     unsigned w = *way, how;
     if (!w) {
-        w = JIFFI_HAS(way) ? jiffi_api->way(self) : JIFFI_RELEASE;
+        w = JIFFI_RELEASE;
+        if (JIFFI_HAS(way))
+            w = jiffi_api->way(self);
         if (w < JIFFI_OBSERVED && jiffi_here.saved_errno && jiffi_here.put_aside)
             *way = (unsigned char)w;
     }

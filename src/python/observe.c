@@ -140,7 +140,7 @@ static uint64_t cost_of_clocks(void)
 static uint64_t cost_of_release(void)
 {
     uint64_t least = UINT64_MAX;
-    for (int i = 0; i < TURNS / 100; i++) {
+    for (int i = 0; i < TURNS / 10; i++) {
         uint64_t before = jf_os_nanoseconds();
         for (int j = 0; j < 100; j++)
             jpy_gil_take(jpy_gil_let_go());
