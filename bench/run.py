@@ -185,6 +185,9 @@ def parts(options, missing, out):
             out[key] = value
 
 
+FEATURES = ("target", "calls", "callbacks", "why_not", "libffi", "proof")
+
+
 def versions():
     from importlib import metadata
     found = {}
@@ -198,7 +201,9 @@ def versions():
         found["jiffi"] = getattr(jiffi, "__version__", "of this tree")
         features = getattr(jiffi, "features", None)
         if features:
-            found["jiffi features"] = str(features())
+            said = dict(features())
+            found["jiffi features"] = ", ".join("%s: %s" % (k, said[k]) for k in FEATURES
+                                                if said.get(k))
     except ImportError as e:
         found["jiffi"] = "not importable: %s" % e
     return found
