@@ -244,6 +244,8 @@ def steps_all():
     yield Step("layout", lambda s: fuzzer(
         s, "layout fuzz", "tests/layout/fuzz.py", "--dump",
         "build/dev/tests/layout/layout_dump", "--seed", SEED))
+    yield Step("proof", lambda s: counted(s, "proof", [
+        PYTHON, "tests/proof/run.py", "--driver", "build/dev/tests/proof/proof_driver"]))
     yield Step("program-fuzz", lambda s: fuzzer(
         s, "program fuzz", "tests/program/fuzz.py", "--objects", "build/dev",
         "--count", "300", "--seed", SEED))

@@ -136,12 +136,11 @@ static uint64_t choose(uint64_t resolver)
 /* --- slots ------------------------------------------------------------------------------------- */
 
 static const char *look_up(const ElfObject *o, const Elf64_Rela *r,
-                           uint64_t *target, char *name, size_t n)
+                           const char *symbol, uint64_t *target)
 {
     uint32_t index = (uint32_t)ELF64_R_SYM(r->r_info);
-    if (!index || index >= o->n_symbols)
+    if (!symbol)
         return "";
-    const char *symbol = elf_string(o, o->symbols[index].st_name);
     uint16_t v = o->versions ? o->versions[index] & 0x7fff : 0;
     const char *version = v > VER_NDX_GLOBAL ? needed_version(o, v) : NULL;
     Found f = {0, false, 0};
@@ -150,12 +149,10 @@ static const char *look_up(const ElfObject *o, const Elf64_Rela *r,
     uint32_t hash = hash_name(symbol);
     for (uint32_t i = 0; i < elf_count(); i++)
         find_in(elf_nth(i), symbol, version, hash, &f);
-    snprintf(name, n, "%s", symbol);
     if (f.n == 0)
         return "that no library defines";
     if (f.n > 1)
         return "that several libraries define and that is not bound yet";
-    name[0] = 0;
     *target = f.indirect ? choose(f.address) : f.address;
     return NULL;
 }
@@ -199,10 +196,20 @@ static bool is_fixed(const ElfObject *o, uint64_t slot)
     return false;
 }
 
-const char *elf_slot(const ProofCpu *cpu, uint64_t slot, uint64_t *target,
-                     char *name, size_t n)
+/* What a relocation calls its function. */
+static const char *name_in(const ElfObject *o, const Elf64_Rela *r)
 {
-    name[0] = 0;
+    uint32_t index = r ? (uint32_t)ELF64_R_SYM(r->r_info) : 0;
+    if (!index || index >= o->n_symbols)
+        return NULL;
+    const char *name = elf_string(o, o->symbols[index].st_name);
+    return name[0] ? name : NULL;
+}
+
+const char *elf_slot(const ProofCpu *cpu, uint64_t slot, uint64_t *target,
+                     const char **symbol)
+{
+    *symbol = NULL;
     const ElfObject *o = elf_object(slot);
     const void *at = (const void *)(uintptr_t)slot;
     uint64_t index = 0, value;
@@ -210,15 +217,17 @@ const char *elf_slot(const ProofCpu *cpu, uint64_t slot, uint64_t *target,
         return "";
     memcpy(&value, at, sizeof value);
     const Elf64_Rela *r = find_reloc(o->plt, o->n_plt, slot - o->base, &index);
-    if (r && (uint32_t)ELF64_R_TYPE(r->r_info) == cpu->jump_slot) {
+    bool lazy = r && (uint32_t)ELF64_R_TYPE(r->r_info) == cpu->jump_slot;
+    r = r ? r : find_reloc(o->relocs, o->n_relocs, slot - o->base, &index);
+    *symbol = name_in(o, r);
+    if (lazy) {
         Span span;
-        if (elf_span(value, &span) &&
+        if (elf_code(value, &span) &&
             cpu->unbound(span.code, span.n, (uint32_t)index))
-            return look_up(o, r, target, name, n);
-    } else if (!is_fixed(o, slot)) {
-        r = r ? r : find_reloc(o->relocs, o->n_relocs, slot - o->base, &index);
-        if (!r || !is_loaders(cpu, r))
-            return "";
+            return look_up(o, r, *symbol, target);
+    } else if (!is_fixed(o, slot) && (!r || !is_loaders(cpu, r))) {
+        *symbol = NULL;
+        return "";
     }
     *target = value;
     return NULL;

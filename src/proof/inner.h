@@ -126,10 +126,10 @@ bool elf_code(uint64_t address, Span *span);
 /* The same, with where the symbol ends. */
 bool elf_span(uint64_t address, Span *span);
 /* Where the pointer at `slot` leads and always will. NULL, or why not: what follows
- * "calls" or "goes on"; `name` (of `n` bytes) receives the symbol's name if one is
- * the reason, and is empty otherwise. */
-const char *elf_slot(const ProofCpu *cpu, uint64_t slot, uint64_t *target, char *name,
-                     size_t n);
+ * "calls NAME at +0x0," or "". `*symbol`: its name in the linkage table, borrowed while
+ * the library is loaded; NULL: it has none. */
+const char *elf_slot(const ProofCpu *cpu, uint64_t slot, uint64_t *target,
+                     const char **symbol);
 /* "memcpy", "memcpy+0x10", "libc.so.6+0x1234"; always terminated. */
 void elf_name(uint64_t address, char *name, size_t n);
 /* Is it one of libc's functions that end the process? */
@@ -138,8 +138,6 @@ bool elf_ends_process(uint64_t address);
 /* --- a function as it was read (walk.c) ------------------------------------------------- */
 
 #define PROOF_NONE UINT32_MAX
-
-enum { PROOF_NAME = 48 };
 
 typedef struct Insn {
     uint32_t at;    /* bytes from the function's start; in order */
@@ -152,8 +150,10 @@ typedef struct Call {
     uint64_t target;
     Frame frame;   /* the callee's at its entry */
     uint32_t at;   /* bytes from the function's start */
-    bool tail;     /* nothing comes behind it */
-    uint32_t entry; /* of the memory of prove.c, once it was asked */
+    bool tail;     /* it is jumped to: who called us gets its result */
+    bool last;     /* called, and no code stands behind the call */
+    uint32_t entry;     /* of the memory of prove.c, once it was asked */
+    const char *symbol; /* as the linkage table calls it; borrowed, NULL: not through it */
 } Call;
 
 typedef struct Walk {
@@ -162,9 +162,10 @@ typedef struct Walk {
     uint32_t n_insns, n_calls;
     uint32_t room_insns, room_calls;
     bool tls;
+    bool returns;      /* by a `ret` of its own */
     const char *why;   /* NULL, or the reason why not: static */
     uint32_t why_at;   /* bytes from the function's start */
-    char name[PROOF_NAME]; /* the symbol that `why` is about, or empty */
+    const char *symbol; /* that `why` is about, or NULL; borrowed from its library */
 } Walk;
 
 /* Where a function's code lies and what may be asked about it. */

@@ -32,7 +32,8 @@ typedef struct Entry {
     uint32_t culprit; /* not proved: the entry that says no; itself or a callee's */
     uint32_t via;     /* ... and the callee through which, or PROOF_NONE */
     const char *why;  /* of the culprit: static */
-    char name[PROOF_NAME]; /* the symbol it is about */
+    const char *symbol; /* it is about, or the callee's; borrowed */
+    bool returns;       /* proved: some way comes back */
 } Entry;
 
 typedef struct Prover {
@@ -141,6 +142,7 @@ static void answer_no(Prover *p, uint32_t e, const char *why, uint32_t at)
     x->why_at = at;
     x->culprit = e;
     x->via = PROOF_NONE;
+    x->symbol = NULL;
     x->passing = is_passing(why);
 }
 
@@ -157,6 +159,7 @@ static void answer_via(Prover *p, uint32_t e, const Call *c)
     x->why_at = c->at;
     x->culprit = callee->culprit;
     x->via = c->entry;
+    x->symbol = c->symbol;
     x->passing = callee->passing;
 }
 
@@ -223,13 +226,20 @@ static void answer_yes(Prover *p, uint32_t e, const Walk *w)
         return;
     }
     x->tls = w->tls;
+    x->returns = w->returns;
     x->read = w->n_insns;
     x->functions = 1;
     for (uint32_t i = 0; i < w->n_calls; i++) {
-        const Entry *callee = &p->entries[w->calls[i].entry];
+        const Call *c = &w->calls[i];
+        const Entry *callee = &p->entries[c->entry];
+        if (c->last && callee->returns) {
+            answer_no(p, e, "runs past its end", c->at);
+            return;
+        }
+        x->returns |= c->tail && callee->returns;
         bool again = false;
         for (uint32_t k = 0; k < i && !again; k++)
-            again = w->calls[k].entry == w->calls[i].entry;
+            again = w->calls[k].entry == c->entry;
         x->tls |= callee->tls;
         x->read += again ? 0 : callee->read;
         x->functions += again ? 0 : callee->functions;
@@ -258,7 +268,7 @@ static void answer(Prover *p, uint32_t e, uint32_t depth)
     p->budget -= w.n_insns < p->budget ? w.n_insns : p->budget;
     if (w.why) {
         answer_no(p, e, w.why, w.why_at);
-        memcpy(p->entries[e].name, w.name, sizeof w.name);
+        p->entries[e].symbol = w.symbol;
     }
     for (uint32_t i = 0; i < w.n_calls && !w.why; i++) {
         Call *c = &w.calls[i];
@@ -315,8 +325,8 @@ static void name_of(const Prover *p, const Entry *x, char *name, size_t n)
 static void own_words(const Entry *x, char *text, size_t n)
 {
     bool nowhere = x->why == no_code || x->why == outside || x->why == too_deep;
-    if (x->name[0])
-        words(text, n, "calls %s at +0x%x, %s", x->name, x->why_at, x->why);
+    if (x->symbol)
+        words(text, n, "calls %s at +0x%x, %s", x->symbol, x->why_at, x->why);
     else if (nowhere || x->why == too_long)
         words(text, n, "%s", x->why);
     else
@@ -334,7 +344,10 @@ static void explain(const Prover *p, uint32_t e, jf_Proof *proof)
         words(proof->reason, sizeof proof->reason, "it %s", what);
         return;
     }
-    name_of(p, &p->entries[x->via], via, sizeof via);
+    if (x->symbol)
+        words(via, sizeof via, "%.50s", x->symbol);
+    else
+        name_of(p, &p->entries[x->via], via, sizeof via);
     if (x->via == x->culprit) {
         words(proof->reason, sizeof proof->reason, "it calls %s at +0x%x, which %s",
               via, x->why_at, what);

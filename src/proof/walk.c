@@ -93,32 +93,28 @@ static void reach(Walker *k, uint32_t from, uint32_t at, const Frame *frame,
 
 /* --- what leaves the function ---------------------------------------------------------- */
 
-static uint32_t add_call(Walker *k, uint32_t at, uint64_t target,
-                         const Frame *frame, bool tail)
+static uint32_t add_call(Walker *k, const Call *call)
 {
     Walk *w = k->w;
     if (!grow((void **)&w->calls, w->n_calls, &w->room_calls, sizeof *w->calls)) {
-        say_no(w, at, walk_no_memory);
+        say_no(w, call->at, walk_no_memory);
         return PROOF_NONE;
     }
-    Call c = {target, *frame, at, tail, PROOF_NONE};
-    if (!tail)
-        c.frame = frame_entry();
-    w->calls[w->n_calls] = c;
+    w->calls[w->n_calls] = *call;
     return w->n_calls++;
 }
 
 /* Follow the pointer; a reason when it cannot be. */
-static bool follow_slot(Walker *k, uint32_t at, Step *s)
+static bool follow_slot(Walker *k, uint32_t at, Step *s, const char **symbol)
 {
     bool call = s->flow == FLOW_CALL_SLOT;
     const char *why = call ? "calls through a pointer" : "jumps through a pointer";
     if (k->p->loaded) {
-        const char *other = elf_slot(k->p->cpu, s->target, &s->target, k->w->name,
-                                     sizeof k->w->name);
+        const char *other = elf_slot(k->p->cpu, s->target, &s->target, symbol);
         why = other == NULL ? NULL : other[0] ? other : why;
     }
     if (why) {
+        k->w->symbol = *symbol;
         say_no(k->w, at, why);
         return false;
     }
@@ -128,18 +124,17 @@ static bool follow_slot(Walker *k, uint32_t at, Step *s)
 
 /* Where a stub of the linkage table leads; any other address is itself. What the
  * slot's trouble is, is said when the stub is read as a function. */
-static uint64_t behind_stub(Walker *k, uint64_t address)
+static uint64_t behind_stub(Walker *k, uint64_t address, const char **symbol)
 {
     Span span;
-    if (!k->p->loaded || !elf_code(address, &span))
+    if (*symbol || !k->p->loaded || !elf_code(address, &span))
         return address;
     size_t off = 0;
     for (int n = 0; n < 2 && off < span.n; n++) {
         Step s = {.frame = frame_entry()};
         k->p->cpu->step(span.code + off, span.n - off, address + off, &s);
-        char name[8];
         if (s.flow == FLOW_JUMP_SLOT &&
-            !elf_slot(k->p->cpu, s.target, &s.target, name, sizeof name))
+            !elf_slot(k->p->cpu, s.target, &s.target, symbol))
             return s.target;
         if (s.flow != FLOW_NEXT)
             break;
@@ -149,18 +144,21 @@ static uint64_t behind_stub(Walker *k, uint64_t address)
 }
 
 /* The target of a jump: inside, as an offset, or a call that does not come back. */
-static void go(Walker *k, Insn *insn, uint32_t length, const Step *s, bool slot)
+static void go(Walker *k, Insn *insn, uint32_t length, const Step *s, bool slot,
+               const char *symbol)
 {
     uint64_t off = s->target - k->p->address;
-    if (!slot && off <= insn->at)
+    if (!slot && off <= insn->at) {
         say_no(k->w, insn->at, walk_back);
-    else if (!slot && off < k->end) {
+    } else if (!slot && off < k->end) {
         insn->jump = (uint32_t)off;
         reach(k, insn->at, insn->jump, &s->frame, length);
     } else {
-        uint64_t target = slot ? s->target : behind_stub(k, s->target);
-        if (!k->p->loaded || !elf_ends_process(target))
-            insn->call = add_call(k, insn->at, target, &s->frame, true);
+        Call c = {
+            .at = insn->at, .frame = s->frame, .tail = true, .symbol = symbol};
+        c.target = behind_stub(k, s->target, &c.symbol);
+        if (!k->p->loaded || !elf_ends_process(c.target))
+            insn->call = add_call(k, &c);
     }
 }
 
@@ -169,16 +167,18 @@ static void go(Walker *k, Insn *insn, uint32_t length, const Step *s, bool slot)
 static void go_on(Walker *k, Insn *insn, uint32_t length, const Step *s)
 {
     uint32_t next = insn->at + s->size;
-    if (next >= k->end) {
+    if (next < k->end) {
+        insn->next = next;
+        reach(k, insn->at, next, &s->frame, length);
+    } else if (insn->call != PROOF_NONE && !k->w->calls[insn->call].tail) {
+        k->w->calls[insn->call].last = true; /* perhaps it never returns */
+    } else {
         bool symbol = k->p->span.symbol && k->end == k->p->span.symbol;
         say_no(k->w, insn->at,
                symbol                 ? "runs past its end"
                : next >= k->p->span.n ? "runs past the end of its code"
                                       : "is too long to be read");
-        return;
     }
-    insn->next = next;
-    reach(k, insn->at, next, &s->frame, length);
 }
 
 static void one_step(Walker *k, const Pending *here)
@@ -198,32 +198,26 @@ static void one_step(Walker *k, const Pending *here)
     if (length > PROOF_LONGEST)
         say_no(w, here->at,
                "is too long: more instructions on one way than the limit");
+    const char *symbol = NULL;
     bool slot = s.flow == FLOW_CALL_SLOT || s.flow == FLOW_JUMP_SLOT;
-    if (slot && !follow_slot(k, here->at, &s))
+    if (slot && !follow_slot(k, here->at, &s, &symbol))
         return;
-    switch (s.flow) {
-    case FLOW_NO:
+    if (s.flow == FLOW_NO) {
         say_no(w, here->at, s.why);
-        return;
-    case FLOW_STOP:
-    case FLOW_RETURN:
-        return;
-    case FLOW_JUMP:
-        go(k, insn, length, &s, slot);
-        return;
-    case FLOW_BRANCH:
-        go(k, insn, length, &s, slot);
-        break;
-    case FLOW_CALL:
-        s.target = behind_stub(k, s.target);
-        if (k->p->loaded && elf_ends_process(s.target))
+    } else if (s.flow == FLOW_RETURN) {
+        w->returns = true;
+    } else if (s.flow == FLOW_JUMP || s.flow == FLOW_BRANCH) {
+        go(k, insn, length, &s, slot, symbol);
+    } else if (s.flow == FLOW_CALL) {
+        Call c = {.at = insn->at, .frame = frame_entry(), .symbol = symbol};
+        c.target = behind_stub(k, s.target, &c.symbol);
+        if (k->p->loaded && elf_ends_process(c.target))
             return;
-        insn->call = add_call(k, insn->at, s.target, &s.frame, false);
-        break;
-    default:
-        break;
+        insn->call = add_call(k, &c);
     }
-    if (!w->why)
+    bool goes_on =
+        s.flow == FLOW_NEXT || s.flow == FLOW_BRANCH || s.flow == FLOW_CALL;
+    if (goes_on && !w->why)
         go_on(k, insn, length, &s);
 }
 
