@@ -236,6 +236,8 @@ def steps_all():
     yield Step("pytest", lambda s: pytest(s, "code", PYTHON, "build/dev/python"))
     yield Step("pytest-libffi", lambda s: pytest(
         s, "libffi", PYTHON, "build/dev/python", {"JIFFI_JIT": "off"}, NOT_ONCE))
+    yield Step("debug", lambda s: counted(s, "debug", [
+        PYTHON, "tests/debug/run", "--package", "build/dev/python"]))
     yield Step("packaging", lambda s: counted(s, "packaging", [
         PYTHON, "tests/packaging/run"]))
     yield Step("clients", lambda s: counted(
