@@ -53,6 +53,8 @@ def test_examples(page, capfd, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     monkeypatch.setenv("JIFFI_CACHE", str(tmp_path / "cache"))
+    # A child runs elsewhere than where a relative PYTHONPATH was meant.
+    monkeypatch.setenv("PYTHONPATH", str(pathlib.Path(jiffi.__file__).resolve().parents[1]))
     names = {"jiffi": jiffi, "errno": errno}
     ran = 0
     for line, language, source in blocks(page):
