@@ -27,6 +27,11 @@ enum {
     PROOF_MEMORY = 1 << 16
 };
 
+/* False, the rule of proof.h: a jump back is a loop. True: what a jump back leads to is
+ * read as a part of its own, and only ways that come by the same place twice are loops;
+ * compilers jump back to an end that is shared. Set before the first question. */
+extern bool proof_follow_back;
+
 /* --- the stack ---------------------------------------------------------------------- */
 
 /* `ret` comes back to the caller only if the stack pointer (and on AArch64 x30) is
@@ -151,6 +156,7 @@ typedef struct Call {
     Frame frame;   /* the callee's at its entry */
     uint32_t at;   /* bytes from the function's start */
     bool tail;     /* it is jumped to: who called us gets its result */
+    bool part;     /* ... back, to a place in the same function */
     bool last;     /* called, and no code stands behind the call */
     uint32_t entry;     /* of the memory of prove.c, once it was asked */
     const char *symbol; /* as the linkage table calls it; borrowed, NULL: not through it */

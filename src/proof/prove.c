@@ -163,6 +163,23 @@ static void answer_via(Prover *p, uint32_t e, const Call *c)
     x->passing = callee->passing;
 }
 
+/* A part of the function itself is not: said as of the whole. */
+static void answer_part(Prover *p, uint32_t e, const Call *c)
+{
+    Entry *x = &p->entries[e], *part = &p->entries[c->entry];
+    if (part->state == STATE_OPEN) {
+        answer_no(p, e, walk_back, c->at);
+        return;
+    }
+    x->state = STATE_NOT;
+    x->why = part->why;
+    x->why_at = part->why_at + (uint32_t)(part->address - x->address);
+    x->symbol = part->symbol;
+    x->culprit = part->culprit == c->entry ? e : part->culprit;
+    x->via = part->via;
+    x->passing = part->passing;
+}
+
 static bool place_of(Prover *p, uint64_t address, Place *place)
 {
     memset(place, 0, sizeof *place);
@@ -242,7 +259,7 @@ static void answer_yes(Prover *p, uint32_t e, const Walk *w)
             again = w->calls[k].entry == c->entry;
         x->tls |= callee->tls;
         x->read += again ? 0 : callee->read;
-        x->functions += again ? 0 : callee->functions;
+        x->functions += again ? 0 : callee->functions - c->part;
     }
     x->state = STATE_PROVED;
 }
@@ -278,7 +295,10 @@ static void answer(Prover *p, uint32_t e, uint32_t depth)
             break;
         }
         if (p->entries[c->entry].state != STATE_PROVED) {
-            answer_via(p, e, c);
+            if (c->part)
+                answer_part(p, e, c);
+            else
+                answer_via(p, e, c);
             break;
         }
     }

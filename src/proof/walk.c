@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+bool proof_follow_back = false;
+
 const char walk_back[] = "jumps back";
 const char walk_no_memory[] = "could not be read: out of memory";
 const char walk_no_budget[] = "leads to more code than is read for an answer";
@@ -148,7 +150,11 @@ static void go(Walker *k, Insn *insn, uint32_t length, const Step *s, bool slot,
                const char *symbol)
 {
     uint64_t off = s->target - k->p->address;
-    if (!slot && off <= insn->at) {
+    if (!slot && off <= insn->at && proof_follow_back) {
+        Call c = {.at = insn->at, .frame = s->frame, .tail = true, .part = true};
+        c.target = s->target;
+        insn->call = add_call(k, &c);
+    } else if (!slot && off <= insn->at) {
         say_no(k->w, insn->at, walk_back);
     } else if (!slot && off < k->end) {
         insn->jump = (uint32_t)off;

@@ -5,12 +5,12 @@
  * nanoseconds of the thread's own time, reason; with tabs between. Names that the
  * library does not have are left out.
  *
- *   driver [--now] [--cold] LIBRARY
+ *   driver [--now] [--cold] [--back] LIBRARY
  *
  * --now: its slots are filled when it is loaded. --cold: each function is asked for as
- * the first one, with nothing remembered.
+ * the first one, with nothing remembered. --back: jumps back are followed.
  */
-#include "proof/proof.h"
+#include "proof/inner.h"
 
 #include <dlfcn.h>
 #include <stdio.h>
@@ -47,6 +47,7 @@ int main(int argc, char **argv)
     for (; i < argc && strncmp(argv[i], "--", 2) == 0; i++) {
         now |= strcmp(argv[i], "--now") == 0;
         cold |= strcmp(argv[i], "--cold") == 0;
+        proof_follow_back |= strcmp(argv[i], "--back") == 0;
     }
     if (i + 1 != argc)
         return 2;

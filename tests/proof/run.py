@@ -3,10 +3,11 @@
 """What jf_prove says of functions on both sides of the line, and of whole libraries.
 
     run.py --driver BUILD/tests/proof/proof_driver [--cc gcc] [--runner "qemu-aarch64 ..."]
-           [--only hand,libraries] [--show PATTERN] [--cold]
+           [--only hand,libraries] [--show PATTERN] [--cold] [--back]
 
 hand: functions_c.txt and functions_x64.txt, compiled into a library that is loaded with
-slots of its linkage table filled at once and with slots that are not.
+slots of its linkage table filled at once and with slots that are not, and a third time
+with jumps back followed (proof_follow_back).
 libraries: every function that libm, libz, libsqlite3, libcrypto and libc export gets an
 answer; the shares that are proved are printed, and known ones compared.
 
@@ -166,13 +167,13 @@ def hand(options, report):
                                      "-fno-optimize-sibling-calls", "-Wl,-z,lazy",
                                      os.path.join(HERE, "other.c"), "-o", other], check=True)
         rows, objects = compile_rows(options.cc, where, cpu)
-        for how in "lazy", "now":
-            library = os.path.join(where, "libcases_%s.so" % how)
-            subprocess.run(options.cc + ["-shared", "-Wl,-Bsymbolic", "-Wl,-z," + how,
+        for how in "lazy", "now", "lazy back":
+            library = os.path.join(where, "libcases_%s.so" % how.split()[0])
+            subprocess.run(options.cc + ["-shared", "-Wl,-Bsymbolic", "-Wl,-z," + how.split()[0],
                                          *objects, "-L" + where, "-lother", "-lm",
                                          "-Wl,-rpath," + where, "-o", library], check=True)
             answers, status = ask(options, library, [r.name for r in rows],
-                                  *(["--now"] if how == "now" else []))
+                                  *({"now": ["--now"], "lazy back": ["--back"]}.get(how, [])))
             report.check(status == 0, "%s: the driver ended with %d" % (how, status))
             for row in rows:
                 check_row(report, how, row, answers.get(row.name))
@@ -184,6 +185,9 @@ def hand(options, report):
 def check_row(report, how, row, got):
     if got is None:
         report.check(False, "%s (%s): no answer" % (row.name, how))
+        return
+    if "back" in row.how and how != "lazy back" and "it jumps back" in got.reason:
+        report.check(got.verdict == "no", "%s (%s): %s" % (row.name, how, got))
         return
     want = "no" if row.verdict == "no" else "yes"
     report.check(got.verdict == want and row.reason in got.reason and
@@ -203,8 +207,8 @@ def libraries(options, report):
             print("%s: not here, left out" % soname)
             continue
         names = elf.functions(path)
-        cold = ["--cold"] if options.cold else []
-        answers, status = ask(options, path, names, *cold)
+        flags = ["--" + f for f in ("cold", "back") if getattr(options, f)]
+        answers, status = ask(options, path, names, *flags)
         report.check(status == 0, "%s: the driver ended with %d" % (soname, status))
         # Old versions of symbols are not found by name alone.
         report.check(len(answers) > 0.8 * len(names), "%s: %d answers for %d names" % (
@@ -239,7 +243,9 @@ def main():
     parser.add_argument("--runner", default="", type=shlex.split)
     parser.add_argument("--only", default="hand,libraries")
     parser.add_argument("--show", help="answers for functions of libraries, by name")
-    parser.add_argument("--cold", action="store_true")
+    parser.add_argument("--cold", action="store_true", help="nothing remembered in between")
+    parser.add_argument("--back", action="store_true",
+                        help="libraries with jumps back followed: other shares")
     options = parser.parse_args()
     machine = subprocess.run(options.cc + ["-dumpmachine"], text=True, check=True,
                              stdout=subprocess.PIPE).stdout
