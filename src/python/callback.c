@@ -6,6 +6,7 @@
  * exception is decided in callback_error.c.
  */
 #include "python/callback.h"
+#include "python/cxx.h"
 
 #include <errno.h>
 #include <string.h>
@@ -191,45 +192,54 @@ static Failed callback_run(Callback *c, const jf_Plan *plan, char *slots, char *
     return failed;
 }
 
-/* The last thing of a callback: from here to the call around it no Python runs. */
-static void leave_failed(const Gil *gil, Failed f)
+/* The last thing of a callback: from here to the call around it no Python runs. What is
+ * not NULL is thrown when nothing of us is left to be done. */
+static CxxThrow *leave_failed(uint8_t errors, const Gil *gil, Failed f)
 {
-    jpy_pending_raise(gil->outer, f.exception, f.who);
+    CxxThrow *thrown =
+        errors == ERRORS_THROW ? jpy_cxx_prepare(f.exception, f.who) : NULL;
+    if (!thrown)
+        jpy_pending_raise(gil->outer, f.exception, f.who);
     Py_XDECREF(f.who);
+    return thrown;
 }
 
 /* Another callback of this call has failed. */
-static void callback_again(Callback *c, const Gil *gil, const jf_Plan *plan,
+static CxxThrow *callback_again(Callback *c, const Gil *gil, const jf_Plan *plan,
                            char *slots, char *ret)
 {
     if (c->errors == ERRORS_RAISE) {
         if (c->size)
             memcpy(ret, c->error, (size_t)c->size);
-        return;
+        return NULL;
     }
     Earlier earlier = jpy_pending_put_aside();
+    CxxThrow *thrown = NULL;
     Py_INCREF(c);
     Failed f = callback_run(c, plan, slots, ret);
+    uint8_t errors = c->errors;
     Py_DECREF(c);
     if (f.exception)
-        leave_failed(gil, f);
+        thrown = leave_failed(errors, gil, f);
     jpy_pending_put_back(earlier);
+    return thrown;
 }
 
-static inline void callback_call(Callback *c, const Gil *gil, const jf_Plan *plan,
+static inline CxxThrow *callback_call(Callback *c, const Gil *gil, const jf_Plan *plan,
                                  char *slots, char *ret)
 {
     if (JF_UNLIKELY(jpy_seen != NULL))
         jpy_seen->callbacks++;
-    if (JF_UNLIKELY(jpy_pending != NULL)) {
-        callback_again(c, gil, plan, slots, ret);
-        return;
-    }
+    if (JF_UNLIKELY(jpy_pending != NULL))
+        return callback_again(c, gil, plan, slots, ret);
+    CxxThrow *thrown = NULL;
     Py_INCREF(c);
     Failed f = callback_run(c, plan, slots, ret);
+    uint8_t errors = c->errors;
     Py_DECREF(c);
     if (JF_UNLIKELY(f.exception != NULL))
-        leave_failed(gil, f);
+        thrown = leave_failed(errors, gil, f);
+    return thrown;
 }
 
 /* Where this thread's errno is: known after its first callback. */
@@ -265,11 +275,12 @@ static void callback_entry(void *context, const jf_Plan *plan, void *slots,
     else
         jf_os_errno_save();
     Gil gil;
+    CxxThrow *thrown = NULL;
     bool waited = jpy_anchor_enter(a);
     if (jpy_gil_enter(&gil, a->c)) { /* else Python is gone: the result is zero */
         Callback *c = a->c;
         if (c && c->callable)
-            callback_call(c, &gil, plan, slots, ret);
+            thrown = callback_call(c, &gil, plan, slots, ret);
         else
             callback_gone(a, &gil); /* the result is zero */
         jpy_anchor_arrive(a, waited);
@@ -283,6 +294,8 @@ static void callback_entry(void *context, const jf_Plan *plan, void *slots,
         *error = *saved;
     else
         jf_os_errno_restore();
+    if (JF_UNLIKELY(thrown != NULL))
+        jpy_cxx_throw(thrown);
 }
 
 void jpy_extern_call(PyObject **target, void *cells, void (*nobody)(void *ctx),
@@ -291,10 +304,11 @@ void jpy_extern_call(PyObject **target, void *cells, void (*nobody)(void *ctx),
     jf_os_errno_save();
     Gil gil;
     bool done = false;
+    CxxThrow *thrown = NULL;
     if (jpy_gil_enter(&gil, *target)) {
         Callback *c = (Callback *)*target;
         if (c)
-            callback_call(c, &gil, NULL, cells, cells);
+            thrown = callback_call(c, &gil, NULL, cells, cells);
         done = c != NULL;
         jpy_gil_leave(&gil);
     } else if (gil.way == GIL_REFUSED && *target) {
@@ -304,6 +318,8 @@ void jpy_extern_call(PyObject **target, void *cells, void (*nobody)(void *ctx),
     if (!done)
         nobody(ctx);
     jf_os_errno_restore();
+    if (JF_UNLIKELY(thrown != NULL))
+        jpy_cxx_throw(thrown);
 }
 
 /* --- making one ------------------------------------------------------------------------------ */

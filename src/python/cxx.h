@@ -55,9 +55,9 @@ PyObject *jpy_cxx_text(const char *text, size_t n);
 typedef struct CxxThrow CxxThrow;
 
 /* With the GIL, when a callback has failed: ready to be thrown; takes `exception`
- * over. NULL: it cannot be thrown here (no C++ in this process, or memory); then
+ * over. `who`: str, which callback, for a note; NULL. NULL: it cannot be thrown here (no C++ in this process, or memory); then
  * `exception` is still the caller's and no exception is set. */
-CxxThrow *jpy_cxx_prepare(PyObject *exception);
+CxxThrow *jpy_cxx_prepare(PyObject *exception, PyObject *who);
 /* Without the GIL and with nothing left to clean up in the frames between here and C:
  * throws, and does not return. */
 void jpy_cxx_throw(CxxThrow *t);

@@ -45,7 +45,7 @@ static char *describe(PyObject *e)
     return copy;
 }
 
-CxxThrow *jpy_cxx_prepare(PyObject *exception)
+CxxThrow *jpy_cxx_prepare(PyObject *exception, PyObject *who)
 {
     CxxThrow *t = jf_cxx_can_throw() ? jf_calloc(sizeof *t) : NULL;
     if (!t)
@@ -55,6 +55,11 @@ CxxThrow *jpy_cxx_prepare(PyObject *exception)
         jf_free(t);
         return NULL;
     }
+    PyObject *way = who ? PyUnicode_FromFormat("in %U", who) : NULL;
+    if (way)
+        jpy_exception_note(exception, way);
+    PyErr_Clear(); /* without memory there is no note */
+    Py_XDECREF(way);
     t->exception = exception;
     return t;
 }

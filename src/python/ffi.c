@@ -253,6 +253,7 @@ static const char *const errors_words[] = {
     [ERRORS_RAISE] = "raise",
     [ERRORS_PRINT] = "print",
     [ERRORS_CONTINUE] = "continue",
+    [ERRORS_THROW] = "throw",
 };
 
 PyObject *jpy_ffi_errors_word(uint8_t errors)
@@ -264,7 +265,7 @@ PyObject *jpy_ffi_errors_word(uint8_t errors)
 
 int jpy_ffi_read_errors(PyObject *o, bool one, uint8_t *errors)
 {
-    uint8_t last = one ? ERRORS_CONTINUE : ERRORS_PRINT;
+    uint8_t last = one ? ERRORS_THROW : ERRORS_PRINT;
     if (!o || o == Py_None)
         return 0;
     for (uint8_t i = ERRORS_RAISE; PyUnicode_Check(o) && i <= last; i++) {
@@ -275,7 +276,7 @@ int jpy_ffi_read_errors(PyObject *o, bool one, uint8_t *errors)
     }
     PyErr_Format(PyExc_ValueError, "%s must be %s, not %R",
                  one ? "errors" : "callback_errors",
-                 one ? "'raise', 'print' or 'continue'" : "'raise' or 'print'", o);
+                 one ? "'raise', 'print', 'continue' or 'throw'" : "'raise' or 'print'", o);
     return -1;
 }
 

@@ -615,7 +615,8 @@ enum {
     ERRORS_DEFAULT, /* RAISE; cffi's flavour: PRINT */
     ERRORS_RAISE,   /* at the call around it; until then no other callback runs */
     ERRORS_PRINT,   /* sys.unraisablehook, in cffi's words; always runs */
-    ERRORS_CONTINUE /* as RAISE, but it runs although another has failed */
+    ERRORS_CONTINUE,/* as RAISE, but it runs although another has failed */
+    ERRORS_THROW    /* through C++ as a C++ exception: cxx.h; always runs */
 };
 /* ffi.callback(): a function-pointer cdata. */
 PyObject *jpy_callback(CTypeObject *ct, PyObject *callable, PyObject *error,

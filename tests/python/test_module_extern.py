@@ -220,7 +220,7 @@ REFUSED = [
     (dict(name="twice", error=2**40), OverflowError, "does not fit"),
     (dict(name="twice", onerror=3), TypeError, "for 'onerror', not int"),
     (dict(name="twice", errors="no"), ValueError,
-     "errors must be 'raise', 'print' or 'continue', not 'no'"),
+     "errors must be 'raise', 'print', 'continue' or 'throw', not 'no'"),
     (dict(name=3), TypeError, "a name must be str, not int"),
     (dict(nonsense=1), TypeError, "nonsense"),
 ]  # fmt: skip
