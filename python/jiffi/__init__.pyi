@@ -23,6 +23,14 @@ class FFIError(Exception): ...
 
 class CDefError(Exception): ...
 
+class HeldCallError(RuntimeError): ...
+
+class _GilPolicy(tuple[Any, ...]):
+    asked: str
+    decided: str
+    proved: bool
+    reason: str
+
 class DeclarationError(CDefError, FFIError):
     file: str | None
     line: int | None
@@ -157,7 +165,7 @@ class FFI:
     RTLD_DEEPBIND: ClassVar[int]
     errno: int
 
-    def __init__(self, backend: Any = None, *, gil: _Gil | None = "release") -> None: ...
+    def __init__(self, backend: Any = None, *, gil: _Gil | None = "auto") -> None: ...
     def cdef(
         self,
         csource: str,
@@ -168,7 +176,18 @@ class FFI:
         gil: _Gil | None = None,
     ) -> None: ...
     def include(self, ffi_to_include: FFI, /) -> None: ...
-    def dlopen(self, name: str | bytes | _CData | None, flags: int = 0) -> Any: ...
+    def dlopen(
+        self,
+        name: str | bytes | _CData | None,
+        flags: int = 0,
+        *,
+        gil: _Gil | None = None,
+        may_throw: bool = False,
+    ) -> Any: ...
+    @overload
+    def gil(self, policy: _Gil, /, *functions: Callable[..., Any] | str) -> None: ...
+    @overload
+    def gil(self, function: Callable[..., Any], /) -> _GilPolicy: ...
     def dlclose(self, lib: Any, /) -> None: ...
     def new(self, cdecl: _CDecl, init: Any = None) -> _CData: ...
     def new_allocator(

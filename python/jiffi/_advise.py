@@ -79,6 +79,10 @@ def duration(ns):
     return "%d ns" % ns
 
 
+def count(n, what):
+    return "{:,} {}{}".format(n, what, "" if n == 1 else "s")
+
+
 def table(head, rows):
     """Lines of columns; the first to the left, the others to the right."""
     widths = [max(len(row[i]) for row in [head] + rows) for i in range(len(head))]
@@ -123,9 +127,8 @@ def text_of(advice, program):
     """The report, at most 80 columns where names allow it."""
     rows = advice["functions"]
     calls = sum(r["calls"] for r in rows)
-    lines = paragraph("jiffi advise: %s: %s calls of %d C functions, %d of which are "
-                      "proved not to wait." % (program, "{:,}".format(calls), len(rows),
-                                               advice["proved"]))
+    lines = paragraph("jiffi advise: %s: %s of %s, %d of which proved not to wait." % (
+        program, count(calls, "call"), count(len(rows), "C function"), advice["proved"]))
     if advice["gain"]:
         lines += [""] + _gain_lines(advice["gain"])
     if advice["blocked"]:
@@ -165,7 +168,7 @@ def _without_us(hook):
                 or first.tb_frame.f_globals.get("__package__") == "jiffi"
                 or first.tb_frame.f_code.co_filename.startswith("<frozen runpy")):
             first = first.tb_next
-        hook(kind, value, first or trace)
+        hook(kind, value.with_traceback(first or trace), first or trace)
     return show
 
 

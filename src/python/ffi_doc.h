@@ -103,7 +103,8 @@
 "not None."
 
 #define DOC_gil \
-"gil($self, /, *args)\n--\n\n" \
+"gil(policy, function, ...)\n" \
+"gil(function) -> GilPolicy\n\n" \
 "Say or ask who keeps Python's lock (the GIL) while a function runs.\n" \
 "\n" \
 "    ffi.gil('hold', lib.f, 'g')  # keep it in lib.f() and in every g()\n" \

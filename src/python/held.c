@@ -16,7 +16,8 @@ enum {
     NAP_FIRST = 50000, /* nanoseconds */
     NAP_LAST = 5000000,
     SETTLE = 200000, /* until a store of another CPU is surely seen */
-    BUSY_FACTOR = 10 /* times as long, if the thread is at work */
+    BUSY_SHARE = 20, /* a thread that has that part of a CPU is at work ... */
+    BUSY_FACTOR = 10 /* ... and has so many times as long */
 };
 
 static const double SECOND = 1e9;
@@ -62,7 +63,7 @@ static bool is_too_long(const Watch *w)
     if (waited < limit)
         return false;
     bool busy = w->has_clock && jf_os_clock_read(w->clock, &cpu) &&
-                (double)(cpu - w->cpu) > waited / 2;
+                (double)(cpu - w->cpu) > waited / BUSY_SHARE;
     return !busy || waited > limit * BUSY_FACTOR;
 }
 
