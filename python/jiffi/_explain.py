@@ -55,10 +55,8 @@ def places(facts):
 
 def declaration(facts):
     """As it was declared, with the names of parameters, where that is known."""
-    for line in (facts.get("doc") or "").splitlines():
-        if line.endswith(";"):
-            return line[:-1]
-    return facts["declaration"]
+    text = (facts.get("doc") or "").partition(")\n--\n\n")[2]
+    return text.partition("\n")[0] or facts["declaration"]
 
 
 def place(facts):

@@ -31,7 +31,7 @@ static PyObject *buf_text(jf_Buf *b)
 static PyObject *type_text(const jf_Type *t, const char *inner)
 {
     jf_Buf b = JF_BUF_INIT;
-    jf_type_print(t, inner, 0, &b, NULL);
+    jf_type_print(t, inner, JF_PRINT_QUALS, &b, NULL);
     return buf_text(&b);
 }
 

@@ -38,7 +38,7 @@ def test_error_classes_are_unrelated():
 
 def test_features():
     f = jiffi.features()
-    assert set(f) == {"target", "calls", "callbacks", "why_not", "libffi"}
+    assert set(f) >= {"target", "calls", "callbacks", "why_not", "libffi"}
     assert f["calls"] in ("code", "libffi")
     assert f["callbacks"] in ("code", "libffi")
     assert f["why_not"] is None or f["calls"] == "libffi" or f["callbacks"] == "libffi"
