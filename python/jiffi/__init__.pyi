@@ -45,6 +45,10 @@ class _Same: ...
 def each(array: Any, /) -> _Each: ...
 def same(value: Any, /) -> _Same: ...
 
+class CallError(FFIError):
+    code: Any
+    function: str
+
 class MapError(RuntimeError):
     function: str
     index: int
@@ -266,7 +270,28 @@ class FFI:
     ) -> Callable[[Callable[..., Any]], Any]: ...
     def fused_program(self, function: Any) -> str: ...
     def where(self, condition: Any, a: Any, b: Any) -> Any: ...
+    def aio(
+        self,
+        function: Callable[..., Any],
+        /,
+        *,
+        threads: int | None = None,
+        affinity: Any = None,
+        cancel: Callable[..., Any] | None = None,
+        cancel_args: Any = None,
+        executor: Any = None,
+    ) -> Callable[..., Any]: ...
     def batch(self) -> Any: ...
+    def check(
+        self,
+        function: Callable[..., Any],
+        /,
+        fails: Any = "negative",
+        *,
+        errno: Any = None,
+        message: Any = None,
+        error: Any = None,
+    ) -> Callable[..., Any]: ...
     def map(
         self,
         function: Any,
@@ -301,6 +326,8 @@ class FFI:
         python_callable: None = None,
         error: Any = None,
         onerror: _OnError | None = None,
+        errors: str | None = None,
+        lifetime: Any = None,
     ) -> Callable[[Callable[..., Any]], _CData]: ...
     @overload
     def callback(
@@ -309,6 +336,8 @@ class FFI:
         python_callable: Callable[..., Any],
         error: Any = None,
         onerror: _OnError | None = None,
+        errors: str | None = None,
+        lifetime: Any = None,
     ) -> _CData: ...
     @overload
     def gc(self, cdata: _CData, destructor: Callable[[_CData], Any], size: int = 0) -> _CData: ...

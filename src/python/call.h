@@ -131,6 +131,8 @@ struct Handle {
     uint8_t gil;             /* jf_Gil given to dlopen(); JF_GIL_DEFAULT */
     uint8_t may_throw;       /* so was may_throw=True */
     Py_ssize_t exports;      /* who looks at its variables: jpy_pin() in export.h */
+    struct Finaliser
+        *finalisers;         /* ffi.gc() by its functions, newest first; borrowed */
     PyObject *module;        /* borrowed; NULL when it is gone */
     char *name;              /* owned */
     PyObject *origin;        /* Origin of its FFI: pickle.h; owned; NULL */
@@ -145,6 +147,12 @@ int jpy_init_handle(State *st);
 void jpy_handle_track(Handle *h, FunctionInfo *f);
 void jpy_handle_forget(Handle *h, FunctionInfo *f);
 extern PyMethodDef jpy_handle_methods[]; /* lib.c */
+/* lib_final.c: what stands in `x` for this destructor of ffi.gc(); a new reference. */
+PyObject *jpy_finaliser(CDataExt *x, PyObject *destructor);
+/* Call those that are functions of this library, which is about to be closed. 0, or
+ * -1 with a BufferError and nothing called. */
+int jpy_finalise(Handle *h);
+int jpy_init_finaliser(State *st);
 /* The library's name; "?" if nothing better. */
 const char *jpy_handle_name(Handle *h);
 

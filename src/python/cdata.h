@@ -51,6 +51,8 @@ PyObject *jpy_owned_record(CDataObject *cd);
 /* Is it a pointer that came from ffi.new or an allocator: only [0] exists. */
 int jpy_is_owning_pointer(const CDataObject *cd);
 void jpy_ext_dealloc(PyObject *self);
+/* Call the destructor of ffi.gc() now: a pointer is NULL afterwards. */
+void jpy_gc_now(CDataExt *x);
 extern PyType_Spec jpy_ext_spec;
 PyObject *jpy_cdata_enter(PyObject *self, PyObject *noarg);
 PyObject *jpy_cdata_exit(PyObject *self, PyObject *args);

@@ -3,6 +3,7 @@
  * The cdata that holds other objects (CDataExt): views that keep memory alive,
  * ffi.gc, handles, buffers, allocators; and release, by hand or by `with`.
  */
+#include "python/call.h"
 #include "python/checked.h"
 
 #include <string.h>
@@ -98,9 +99,11 @@ PyObject *jpy_gc(CDataObject *cd, PyObject *destructor)
     if (!x)
         return NULL;
     x->owner = Py_NewRef((PyObject *)cd);
-    x->extra = Py_NewRef(destructor);
+    x->extra = jpy_finaliser(x, destructor);
     if (CType_IsOpen(cd->ctype))
         x->base.length = jpy_array_length(cd);
+    if (!x->extra)
+        Py_CLEAR(x);
     return (PyObject *)x;
 }
 
@@ -352,6 +355,16 @@ static void destroy_now(CDataExt *x)
     x->extra = NULL;
     x->owner = NULL;
     destroy(destructor, owner);
+}
+
+void jpy_gc_now(CDataExt *x)
+{
+    bool pointer = x->base.ctype->code == V_POINTER;
+    PyObject *destructor = x->extra, *owner = Py_XNewRef(x->owner);
+    x->extra = NULL;
+    destroy(destructor, owner);
+    if (pointer) /* who has its memory in Python keeps that */
+        x->base.data = NULL;
 }
 
 static void ext_finalize(PyObject *self)

@@ -489,8 +489,31 @@ PyObject *jpy_ffi_dlclose(PyObject *self, PyObject *arg)
     Py_RETURN_NONE;
 }
 
+/* lifetime=: "forever" is a reference that nobody gives back. 0, or -1 with an
+ * exception. */
+static int keep_callback(PyObject *cd, PyObject *lifetime)
+{
+    if (PyUnicode_Check(lifetime)) {
+        if (PyUnicode_CompareWithASCIIString(lifetime, "forever") == 0) {
+            Py_INCREF(cd);
+            return 0;
+        }
+        PyErr_Format(PyExc_ValueError,
+                     "lifetime is None, \"forever\" or an object, not %R",
+                     lifetime);
+        return -1;
+    }
+    PyObject *module = PyImport_ImportModule("jiffi._lifetimes");
+    PyObject *r =
+        module ? PyObject_CallMethod(module, "keep", "OO", cd, lifetime) : NULL;
+    Py_XDECREF(module);
+    Py_XDECREF(r);
+    return r ? 0 : -1;
+}
+
 static PyObject *make_callback(FFIObject *ffi, CTypeObject *ct, PyObject *callable,
-                               PyObject *error, PyObject *onerror, PyObject *errors)
+                               PyObject *error, PyObject *onerror, PyObject *errors,
+                               PyObject *lifetime)
 {
     uint8_t how = ffi->callback_errors;
     if (jpy_ffi_read_errors(errors, true, &how) < 0)
@@ -506,18 +529,21 @@ static PyObject *make_callback(FFIObject *ffi, CTypeObject *ct, PyObject *callab
                      Py_TYPE(onerror)->tp_name);
         return NULL;
     }
-    return jpy_callback(ct, callable, error ? error : Py_None,
-                        onerror ? onerror : Py_None, how);
+    PyObject *cd = jpy_callback(ct, callable, error ? error : Py_None,
+                                onerror ? onerror : Py_None, how);
+    if (cd && lifetime && lifetime != Py_None && keep_callback(cd, lifetime) < 0)
+        Py_CLEAR(cd);
+    return cd;
 }
 
 /* What a callback without a function returns: `self` is (ffi, ctype, error, onerror,
- * errors). */
+ * errors, lifetime). */
 static PyObject *callback_decorate(PyObject *self, PyObject *callable)
 {
     return make_callback((FFIObject *)PyTuple_GET_ITEM(self, 0),
                          (CTypeObject *)PyTuple_GET_ITEM(self, 1), callable,
                          PyTuple_GET_ITEM(self, 2), PyTuple_GET_ITEM(self, 3),
-                         PyTuple_GET_ITEM(self, 4));
+                         PyTuple_GET_ITEM(self, 4), PyTuple_GET_ITEM(self, 5));
 }
 
 static PyMethodDef callback_decorator = {"callback_decorator", callback_decorate,
@@ -526,14 +552,14 @@ static PyMethodDef callback_decorator = {"callback_decorator", callback_decorate
 PyObject *jpy_ffi_callback(PyObject *self, PyObject *const *args, Py_ssize_t nargs,
                            PyObject *kwnames)
 {
-    static const ArgSpec ours = {
-        "callback",
-        {"cdecl", "python_callable", "error", "onerror", "errors", NULL},
-        1};
+    static const ArgSpec ours = {"callback",
+                                 {"cdecl", "python_callable", "error", "onerror",
+                                  "errors", "lifetime", NULL},
+                                 1};
     static const ArgSpec theirs = {
         "callback", {"cdecl", "python_callable", "error", "onerror", NULL}, 1};
     FFIObject *ffi = (FFIObject *)self;
-    PyObject *a[5] = {NULL}, *result = NULL;
+    PyObject *a[6] = {NULL}, *result = NULL;
     uint8_t how;
     if (jpy_ffi_args(ffi->st->cffi ? &theirs : &ours, args, nargs, kwnames, a) < 0 ||
         jpy_ffi_read_errors(a[4], true, &how) < 0)
@@ -545,11 +571,11 @@ PyObject *jpy_ffi_callback(PyObject *self, PyObject *const *args, Py_ssize_t nar
         PyErr_Format(PyExc_TypeError, "expected a function ctype, got '%U'",
                      jpy_ctype_name(ct));
     } else if (a[1] && a[1] != Py_None) {
-        result = make_callback(ffi, ct, a[1], a[2], a[3], a[4]);
+        result = make_callback(ffi, ct, a[1], a[2], a[3], a[4], a[5]);
     } else {
         PyObject *bound =
-            PyTuple_Pack(5, self, ct, a[2] ? a[2] : Py_None, a[3] ? a[3] : Py_None,
-                         a[4] ? a[4] : Py_None);
+            PyTuple_Pack(6, self, ct, a[2] ? a[2] : Py_None, a[3] ? a[3] : Py_None,
+                         a[4] ? a[4] : Py_None, a[5] ? a[5] : Py_None);
         if (bound)
             result = PyCFunction_New(&callback_decorator, bound);
         Py_XDECREF(bound);

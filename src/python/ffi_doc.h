@@ -128,7 +128,8 @@
 "be used afterwards: where jiffi can tell, an error says so."
 
 #define DOC_callback \
-"callback($self, cdecl, python_callable=None, error=None, onerror=None)\n--\n\n" \
+"callback($self, cdecl, python_callable=None, error=None, onerror=None,\n" \
+"         errors=None, lifetime=None)\n--\n\n" \
 "Make a C function pointer that calls python_callable.\n" \
 "\n" \
 "cdecl is a function type or a pointer to one. Without python_callable\n" \
@@ -137,7 +138,11 @@
 "\n" \
 "error is the value that C gets when the callable raises (default: zero\n" \
 "bytes). onerror(exception, value, traceback) is called then; what it\n" \
-"returns, unless None, is the result for C."
+"returns, unless None, is the result for C.\n" \
+"\n" \
+"lifetime='forever' keeps it, an object keeps it as long as that lives.\n" \
+"When C calls one that was freed, C gets zeros and a ReferenceError that\n" \
+"names it is raised by the call around it."
 
 #define DOC_callback_decorator \
 "callback_decorator($self, python_callable, /)\n--\n\n" \

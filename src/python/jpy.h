@@ -74,6 +74,7 @@ typedef struct State {
     const void *tensor_api;    /* ... which are static */
     PyTypeObject *ndarray_type; /* numpy.c: owned; NULL until NumPy is imported */
     PyTypeObject *check_type; /* check.c */
+    PyTypeObject *finaliser_type;                           /* lib_final.c */
     PyTypeObject *map_type, *map_each_type, *map_same_type; /* map.h */
     PyTypeObject *ufunc_type; /* UfuncRecord: ufunc.h; NULL until needed */
     PyTypeObject *origin_type; /* Origin: pickle.h */

@@ -531,6 +531,10 @@ int jpy_dlclose(FFIObject *ffi, PyObject *lib)
                      ls->handle->name, ls->handle->exports);
         return -1;
     }
+    if (jpy_finalise(ls->handle) < 0)
+        return -1;
+    if (!ls->handle->src) /* one of them has closed it */
+        return 0;
     PyDict_Clear(ls->variables);
     PyObject *dict = PyModule_GetDict(lib), *names = PyDict_Keys(dict);
     for (Py_ssize_t i = 0; names && i < PyList_GET_SIZE(names); i++) {

@@ -4,6 +4,7 @@
  * they are declared.
  */
 #include "python/call.h"
+#include "python/checked.h"
 
 #include <string.h>
 
@@ -11,7 +12,7 @@ typedef struct DlSource {
     LibSource base;
     State *st;
     jf_OsLib *lib; /* owned */
-    bool escaped;  /* function pointers that do not keep us were given away */
+    bool escaped;  /* there may be pointers into it that do not keep us */
 } DlSource;
 
 /* --- the source ------------------------------------------------------------------ */
@@ -39,6 +40,8 @@ static void *dl_address(LibSource *src, FFIObject *ffi, const jf_Symbol *sym)
                      is_variable ? "variable" : "function/symbol", sym->link,
                      src->name, d.hint ? d.hint : "no address");
     jf_diag_clear(&d);
+    if (p && is_variable && jpy_type_has_pointers(sym->type))
+        ((DlSource *)src)->escaped = true; /* by the value */
     return p;
 }
 
@@ -48,6 +51,9 @@ static PyObject *dl_function(LibSource *src, FFIObject *ffi, const jf_Symbol *sy
     if (!address)
         return NULL;
     State *st = ffi->st;
+    /* What it returns may lie in the library: a static string. */
+    if (jpy_type_has_pointers(sym->type->to))
+        ((DlSource *)src)->escaped = true;
     if (!st->cffi)
         return jpy_function(ffi, src->keeper, sym, address);
     /* cffi's are plain function pointers; they keep nothing alive. */

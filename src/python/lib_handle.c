@@ -51,7 +51,7 @@ static void handle_dealloc(PyObject *self)
     Handle *h = (Handle *)self;
     PyTypeObject *type = Py_TYPE(self);
     State *st = h->st;
-    JF_ASSERT(!h->first);
+    JF_ASSERT(!h->first && !h->finalisers);
     if (jpy_handle_close(h) < 0)
         PyErr_WriteUnraisable(NULL);
     jf_free(h->name);
@@ -107,5 +107,5 @@ int jpy_init_handle(State *st)
     if (!st->handle_type)
         return -1;
     jpy_type_no_new(st->handle_type);
-    return 0;
+    return jpy_init_finaliser(st);
 }

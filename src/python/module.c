@@ -124,6 +124,7 @@ static PyObject **state_object(State *st, size_t i)
                         (PyObject **)&st->origin_type,
                         (PyObject **)&st->map_type,
                         (PyObject **)&st->check_type,
+                        (PyObject **)&st->finaliser_type,
                         (PyObject **)&st->fused_type,
                         (PyObject **)&st->pin_type,
                         (PyObject **)&st->traced_type,
