@@ -96,16 +96,6 @@ static int see_object(struct dl_phdr_info *info, size_t size, void *ctx)
     return l->failed;
 }
 
-/* The counters stand in every entry: the first is enough. */
-static int see_counters(struct dl_phdr_info *info, size_t size, void *ctx)
-{
-    unsigned long long *counters = ctx;
-    (void)size;
-    counters[0] = info->dlpi_adds;
-    counters[1] = info->dlpi_subs;
-    return 1;
-}
-
 void elf_forget(void)
 {
     for (uint32_t i = 0; i < loaded.n_objects; i++)
@@ -115,18 +105,35 @@ void elf_forget(void)
     memset(&loaded, 0, sizeof loaded);
 }
 
-bool elf_refresh(bool *closed)
+typedef struct Hold {
+    void (*work)(void *ctx, bool closed);
+    void *ctx;
+    bool done;
+} Hold;
+
+/* Called for the first object, under the loader's lock: while it runs nothing is
+ * unmapped, whoever closes a library meanwhile. The counters stand in every entry. */
+static int held(struct dl_phdr_info *info, size_t size, void *ctx)
 {
-    unsigned long long now[2] = {0, 0};
-    *closed = false;
-    dl_iterate_phdr(see_counters, now);
-    if (loaded.read && now[0] == loaded.adds && now[1] == loaded.subs)
-        return true;
-    *closed = loaded.read && now[1] != loaded.subs;
-    elf_forget();
-    dl_iterate_phdr(see_object, &loaded);
-    loaded.read = !loaded.failed;
-    return loaded.read;
+    Hold *h = ctx;
+    (void)size;
+    bool closed = loaded.read && info->dlpi_subs != loaded.subs;
+    if (!loaded.read || closed || info->dlpi_adds != loaded.adds) {
+        elf_forget();
+        dl_iterate_phdr(see_object, &loaded);
+        loaded.read = !loaded.failed;
+    }
+    h->done = loaded.read;
+    if (loaded.read)
+        h->work(h->ctx, closed);
+    return 1;
+}
+
+bool elf_hold(void (*work)(void *ctx, bool closed), void *ctx)
+{
+    Hold h = {work, ctx, false};
+    dl_iterate_phdr(held, &h);
+    return h.done;
 }
 
 /* --- an object's tables ------------------------------------------------------------------- */

@@ -121,9 +121,9 @@ typedef struct Span {
     size_t symbol;       /* bytes to the end of the symbol here; 0: no symbol */
 } Span;
 
-/* Look at what is loaded now. False: memory is out. `*closed`: something was
- * unloaded since the last time. */
-bool elf_refresh(bool *closed);
+/* Do `work` while the loader unmaps nothing; everything below may only be called by
+ * it. `closed`: something was unloaded since the last time. False: memory is out. */
+bool elf_hold(void (*work)(void *ctx, bool closed), void *ctx);
 /* Give back all memory; it is looked at again. */
 void elf_forget(void);
 /* The code at an address; false: it is no library's. */

@@ -452,27 +452,34 @@ const char *jf_proof_why_not(void)
     return cpu ? cpu->missing : "Machine code of this processor cannot be read.";
 }
 
+typedef struct Question {
+    const void *address;
+    jf_Proof *proof;
+} Question;
+
+static void ask_shared(void *ctx, bool closed)
+{
+    Question *q = ctx;
+    if (closed || shared.n_entries > PROOF_MEMORY)
+        forget(&shared);
+    shared.cpu = proof_host();
+    question(&shared, (uint64_t)(uintptr_t)q->address, q->proof);
+}
+
 void jf_prove(const void *address, jf_Proof *proof)
 {
-    bool closed = false;
+    Question q = {address, proof};
     memset(proof, 0, sizeof *proof);
     proof->at = address;
     if (jf_proof_why_not()) {
-        words(proof->reason, sizeof proof->reason, "%s",
-              "its code cannot be read here");
+        words(proof->reason, sizeof proof->reason, "its code cannot be read here");
         return;
     }
     jf_os_once(&once, start);
     take();
-    if (!elf_refresh(&closed)) {
+    if (!elf_hold(ask_shared, &q))
         words(proof->reason, sizeof proof->reason,
               "it could not be read: out of memory");
-    } else {
-        if (closed || shared.n_entries > PROOF_MEMORY)
-            forget(&shared);
-        shared.cpu = proof_host();
-        question(&shared, (uint64_t)(uintptr_t)address, proof);
-    }
     give();
 }
 

@@ -138,7 +138,9 @@ static uint64_t behind_stub(Walker *k, uint64_t address, const char **symbol)
         if (s.flow == FLOW_JUMP_SLOT &&
             !elf_slot(k->p->cpu, s.target, &s.target, symbol))
             return s.target;
-        if (s.flow != FLOW_NEXT)
+        /* endbr64, bti: what stands here may be left out if it does nothing. */
+        Frame entry = frame_entry();
+        if (s.flow != FLOW_NEXT || s.tls || !frame_same(&s.frame, &entry))
             break;
         off += s.size;
     }

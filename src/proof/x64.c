@@ -9,6 +9,8 @@
 
 #include <Zydis/Zydis.h>
 
+static const char not_sure[] = "has an instruction that jiffi is not sure of";
+
 /* --- what may be in a function ----------------------------------------------------- */
 
 /* Categories of which every instruction computes, loads or stores. */
@@ -298,6 +300,8 @@ static const char *move_stack(Frame *f, const ZydisDecodedInstruction *i,
                               const ZydisDecodedOperand *o)
 {
     bool push = i->meta.category == ZYDIS_CATEGORY_PUSH;
+    if (!push && o[0].type == ZYDIS_OPERAND_TYPE_MEMORY)
+        return not_sure; /* where it lies depends on the stack pointer behind it */
     if (i->operand_width != 64)
         return "moves the stack pointer by two bytes";
     if (push && f->known & K_DEPTH && hits_return(f->depth + 8, 8))
@@ -429,7 +433,26 @@ static void plain(Step *s, const ZydisDecodedInstruction *i,
     else if ((s->why = operands(s, i, o)) == NULL)
         s->flow = FLOW_NEXT;
     if (s->flow == FLOW_NO && !s->why)
-        s->why = "has an instruction that jiffi is not sure of";
+        s->why = not_sure;
+}
+
+/* 66 before a branch: processors of AMD take sixteen bits, Intel's leave it unread.
+ * Under a REX.W, as linkers pad calls of __tls_get_addr, it is nothing to either. */
+static bool is_sixteen_bits(const ZydisDecodedInstruction *i)
+{
+    if (i->attributes & ZYDIS_ATTRIB_HAS_REX && i->raw.rex.W)
+        return false;
+    for (uint32_t k = 0; k < i->raw.prefix_count; k++)
+        if (i->raw.prefixes[k].value == 0x66)
+            return true;
+    return false;
+}
+
+static bool is_branch(const ZydisDecodedInstruction *i)
+{
+    return i->meta.category == ZYDIS_CATEGORY_RET ||
+           i->mnemonic == ZYDIS_MNEMONIC_CALL ||
+           i->mnemonic == ZYDIS_MNEMONIC_JMP || is_conditional_jump(i);
 }
 
 static void x64_step(const uint8_t *code, size_t n, uint64_t address, Step *s)
@@ -449,6 +472,8 @@ static void x64_step(const uint8_t *code, size_t n, uint64_t address, Step *s)
     s->tls = uses_tls(&i, o);
     if (i.attributes & ZYDIS_ATTRIB_HAS_LOCK) {
         s->why = "locks memory";
+    } else if (is_branch(&i) && is_sixteen_bits(&i)) {
+        s->why = not_sure;
     } else if (i.mnemonic == ZYDIS_MNEMONIC_UD0 ||
                i.mnemonic == ZYDIS_MNEMONIC_UD1 ||
                i.mnemonic == ZYDIS_MNEMONIC_UD2) {
