@@ -25,6 +25,12 @@ class CDefError(Exception): ...
 
 class HeldCallError(RuntimeError): ...
 
+class CxxError(RuntimeError):
+    type: str | None
+    value: bool | int | float | str | None
+    cxx_type: str | None
+    def what(self, /) -> str | None: ...
+
 class _GilPolicy(tuple[Any, ...]):
     asked: str
     decided: str
@@ -169,7 +175,15 @@ class FFI:
     RTLD_DEEPBIND: ClassVar[int]
     errno: int
 
-    def __init__(self, backend: Any = None, *, gil: _Gil | None = "auto") -> None: ...
+    def __init__(
+        self,
+        backend: Any = None,
+        *,
+        gil: _Gil | None = "auto",
+        callback_errors: Literal["raise", "print"] | None = "raise",
+        checked: bool = False,
+        may_throw: bool = False,
+    ) -> None: ...
     def cdef(
         self,
         csource: str,
@@ -178,6 +192,13 @@ class FFI:
         pack: int | None = None,
         *,
         gil: _Gil | None = None,
+        may_throw: bool = False,
+    ) -> None: ...
+    def cxx_exception(
+        self,
+        name: str,
+        exception: type[BaseException] | Callable[[str, str], BaseException] | None,
+        /,
     ) -> None: ...
     def include(self, ffi_to_include: FFI, /) -> None: ...
     def dlopen(
