@@ -4,7 +4,8 @@
  * records and the debug symbols see them.
  *
  *   region   one mapping; all its blocks have the same number of saved registers
- *   page     unit of rewriting and of debug symbols
+ *   page     unit of rewriting
+ *   group    some pages: unit of debug symbols
  *   block    16-aligned bytes inside one region; belongs to the page it starts in
  */
 #ifndef JF_EXEC_INNER_H
@@ -15,6 +16,7 @@
 
 enum {
     EXEC_UNIT = 16,    /* bytes: granularity of blocks */
+    EXEC_GROUP = 16,   /* pages */
     EXEC_SAVED = 5,    /* blocks with 0 to 4 saved registers */
     EXEC_CLASSES = 3 * EXEC_SAVED /* of each jf_Throws */
 };
@@ -28,13 +30,13 @@ typedef struct Block {
     struct Block *next;  /* next in its page, addresses ascending */
     char *name;          /* for debuggers; owned */
     jf_Frame frame;      /* its exits are owned */
+    uint32_t symbol_at, frame_at; /* places in its group's image; 0: not there */
     long perf_at;        /* place of its line in the perf map ... */
     long perf_pid;       /* ... of this process; 0: it has none */
 } Block;
 
 typedef struct Page {
     Block *blocks;       /* those that start here; owned by their users */
-    SymFile *symbols;    /* owned; NULL: none registered */
     bool used;           /* filled with traps before its first block */
 } Page;
 
@@ -48,6 +50,7 @@ struct Region {
     uint32_t hint;       /* no free unit lies below */
     uint64_t *taken;     /* one bit per unit; owned */
     Page *pages;         /* owned */
+    SymFile **groups;    /* owned, by EXEC_GROUP pages; NULL: none registered */
     void *unwind;        /* owned: registered unwind record, or NULL */
 };
 
@@ -103,8 +106,31 @@ typedef struct ImageSymbol {
 void exec_image_write(jf_Buf *out, jf_Buf *frames, const ImageSymbol *symbols,
                       size_t n, size_t room, size_t *names);
 
-/* symbols.c: tell debuggers what page `index` of the region holds now. */
-void exec_symbols_page(Region *r, size_t index);
+/* An image that grows: areas of it with room for more. */
+typedef struct ImageArea {
+    size_t at, used, room; /* bytes */
+    size_t size_at;        /* place of the section's size */
+} ImageArea;
+
+typedef struct Image {
+    jf_Buf file; /* owned */
+    ImageArea frames, symbols, names;
+    const char *base;
+} Image;
+
+/* For `size` bytes of code at `base`, with so many bytes of room. False: memory. */
+bool exec_image_open(Image *i, const void *base, size_t size, size_t frames,
+                     size_t symbols, size_t names);
+/* False: there is no room. */
+bool exec_image_add(Image *i, Block *b);
+bool exec_image_rename(Image *i, const Block *b);
+void exec_image_remove(Image *i, Block *b);
+
+/* symbols.c: tell debuggers of a block that was put into its page, that has another
+ * name, that was taken out of its page. */
+void exec_symbols_add(Block *b);
+void exec_symbols_rename(Block *b);
+void exec_symbols_remove(Block *b);
 void exec_symbols_drop(Region *r);
 /* A page of callback stubs, `size` bytes each, without names so far; NULL: memory. */
 SymFile *exec_symbols_stubs(const char *page, size_t size);

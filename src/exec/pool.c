@@ -180,6 +180,7 @@ static void region_free(Region *r)
     }
     jf_free(r->taken);
     jf_free(r->pages);
+    jf_free(r->groups);
     jf_free(r);
 }
 
@@ -208,8 +209,9 @@ static Region *region_new(size_t need, jf_Frame frame, int *error)
     r->n_units = r->free_units = (uint32_t)(size / EXEC_UNIT);
     r->taken = jf_calloc((r->n_units + 63) / 64 * sizeof *r->taken);
     r->pages = jf_calloc(size / page * sizeof *r->pages);
+    r->groups = jf_calloc((size / page / EXEC_GROUP + 1) * sizeof *r->groups);
     void *base = NULL;
-    if (r->taken && r->pages) {
+    if (r->taken && r->pages && r->groups) {
         *error = jf_os_pages_new(newest ? newest->base : NULL, size, &base);
         if (base)
             *error = jf_os_pages_seal(base, size);
@@ -342,7 +344,7 @@ static int add_locked(const void *code, size_t n, uint32_t align, jf_Frame frame
     b->pub.entry = at;
     b->pub.size = n;
     page_insert(r, b);
-    exec_symbols_page(r, page_of(r, at));
+    exec_symbols_add(b);
     exec_perf_block(b);
     pool.stats.blocks++;
     pool.stats.code_bytes += n;
@@ -398,7 +400,7 @@ void jf_exec_drop(jf_Block *block)
     /* Its bytes stay, unreachable, until the page is written next: dropping
      * needs no system call that way and cannot fail. */
     page_remove(r, b);
-    exec_symbols_page(r, page_of(r, b->pub.entry));
+    exec_symbols_remove(b);
     units_mark(r, (uint32_t)((size_t)((char *)b->pub.entry - r->base) / EXEC_UNIT),
                (uint32_t)((b->pub.size + EXEC_UNIT - 1) / EXEC_UNIT), false);
     pool.stats.blocks--;
@@ -417,7 +419,7 @@ void jf_exec_rename(jf_Block *block, const char *name)
     exec_lock();
     char *old = b->name;
     b->name = copy;
-    exec_symbols_page(b->region, page_of(b->region, b->pub.entry));
+    exec_symbols_rename(b);
     exec_perf_block(b);
     exec_unlock();
     jf_free(old);

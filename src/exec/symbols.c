@@ -4,10 +4,11 @@
  * interface (GDB manual, chapter of that name).
  *
  * There is no way to know whether a debugger will attach later, so the symbols
- * are always there, and cheap: one ELF image per page of code, rewritten when
- * the page changes. A block costs its name and some 80 bytes. The image of a page
- * of stubs keeps room for all their names, so that making one costs nothing more
- * than writing its name.
+ * are always there, and cheap: few ELF images, each for many pages of code, in
+ * which blocks are written and struck out where they stand: what a debugger that
+ * watches pays for one block grows with the number of images. A block costs its name
+ * and some 100 bytes, twice. The image of a page of stubs keeps room for all their
+ * names, so that making one costs nothing more than writing its name.
  */
 #include "exec/inner.h"
 
@@ -51,6 +52,8 @@ struct SymFile {
     struct jit_code_entry entry;
     jf_Buf image; /* the ELF file; owned */
     size_t names; /* where in it the first name stands */
+    Image grows;  /* of a group of pages: instead */
+    size_t n;     /* ... blocks in it */
 };
 
 static void announce(struct jit_code_entry *e, uint32_t action)
@@ -89,6 +92,7 @@ static void symfile_free(SymFile *f)
         return;
     link_out(&f->entry);
     jf_buf_free(&f->image);
+    jf_buf_free(&f->grows.file);
     jf_free(f);
 }
 
@@ -116,48 +120,108 @@ static SymFile *symfile_new(jf_Buf *frames, const ImageSymbol *symbols, size_t n
     return f;
 }
 
-static SymFile *symfile_of_blocks(const Block *first)
+/* --- groups of pages --------------------------------------------------------------- */
+
+static SymFile **group_of(const Block *b)
 {
-    size_t n = 0, cie;
-    for (const Block *b = first; b; b = b->next)
-        n++;
-    ImageSymbol *symbols = jf_alloc(n * sizeof *symbols);
-    if (!symbols)
+    const Region *r = b->region;
+    size_t page = jf_os_page_size();
+    return &r->groups[(size_t)((const char *)b->pub.entry - r->base) / page /
+                      EXEC_GROUP];
+}
+
+/* All blocks of the group, into an image with twice the room that they need. */
+static SymFile *group_write(Region *r, size_t index)
+{
+    enum { FRAME = 96, NAME = 64, LEAST = 16 };
+    size_t first = index * EXEC_GROUP, page = jf_os_page_size();
+    size_t end = first + EXEC_GROUP, names = 0, frames = 0, n = 0;
+    end = end < r->size / page ? end : r->size / page;
+    for (size_t k = first; k < end; k++)
+        for (const Block *b = r->pages[k].blocks; b; b = b->next) {
+            n++;
+            names += strlen(b->name) + 1;
+            frames += FRAME + 24 * b->frame.n_exits;
+        }
+    SymFile *f = jf_calloc(sizeof *f);
+    if (!f || !exec_image_open(&f->grows, r->base + first * page,
+                               (end - first) * page, 2 * frames + LEAST * FRAME,
+                               2 * n + LEAST, 2 * names + LEAST * NAME)) {
+        jf_free(f);
         return NULL;
-    jf_Buf frames = JF_BUF_INIT;
-    exec_frames_begin(&frames, &cie);
-    n = 0;
-    for (const Block *b = first; b; b = b->next) {
-        symbols[n++] = (ImageSymbol){b->pub.entry, b->pub.size, b->name};
-        exec_frames_block(&frames, cie, b);
     }
-    exec_frames_end(&frames);
-    SymFile *f = symfile_new(&frames, symbols, n, 0);
-    jf_free(symbols);
+    for (size_t k = first; k < end; k++)
+        for (Block *b = r->pages[k].blocks; b; b = b->next) {
+            b->symbol_at = 0;
+            f->n += exec_image_add(&f->grows, b);
+        }
     return f;
+}
+
+/* Memory running out costs names, nothing else. */
+static void group_renew(Block *b)
+{
+    SymFile **at = group_of(b);
+    SymFile *f = group_write(b->region, (size_t)(at - b->region->groups));
+    if (!f)
+        return; /* what was known stays */
+    symfile_free(*at);
+    *at = f;
+    f->entry.symfile_addr = f->grows.file.p;
+    f->entry.symfile_size = f->grows.file.n;
+    link_in(&f->entry);
 }
 
 /* --- the doors ------------------------------------------------------------------------- */
 
-/* Memory running out costs names, nothing else. */
-void exec_symbols_page(Region *r, size_t index)
+void exec_symbols_add(Block *b)
 {
-    Page *page = &r->pages[index];
-    SymFile *f = page->blocks ? symfile_of_blocks(page->blocks) : NULL;
-    if (page->blocks && !f)
-        return; /* what was known stays */
-    symfile_free(page->symbols);
-    page->symbols = f;
+    SymFile *f = *group_of(b);
+    if (f)
+        link_out(&f->entry);
+    bool done = f && exec_image_add(&f->grows, b);
     if (f)
         link_in(&f->entry);
+    if (done)
+        f->n++;
+    else
+        group_renew(b);
+}
+
+void exec_symbols_rename(Block *b)
+{
+    SymFile *f = *group_of(b);
+    bool done = false;
+    if (f && b->symbol_at) {
+        link_out(&f->entry);
+        done = exec_image_rename(&f->grows, b);
+        link_in(&f->entry);
+    }
+    if (!done)
+        group_renew(b);
+}
+
+void exec_symbols_remove(Block *b)
+{
+    SymFile **at = group_of(b), *f = *at;
+    if (!f || !b->symbol_at)
+        return;
+    if (--f->n == 0) {
+        symfile_free(f);
+        *at = NULL;
+        return;
+    }
+    link_out(&f->entry);
+    exec_image_remove(&f->grows, b);
+    link_in(&f->entry);
 }
 
 void exec_symbols_drop(Region *r)
 {
-    size_t n = r->pages ? r->size / jf_os_page_size() : 0;
+    size_t n = r->groups ? r->size / jf_os_page_size() / EXEC_GROUP + 1 : 0;
     for (size_t k = 0; k < n; k++) {
-        symfile_free(r->pages[k].symbols);
-        r->pages[k].symbols = NULL;
+        symfile_free(r->groups[k]);
+        r->groups[k] = NULL;
     }
 }
 
