@@ -223,6 +223,8 @@ class Batch:
         self._turns.ready(self._fused, self._block_at)
         # From now on `run` needs no Python; what has inputs comes back to this class.
         self._turns.otherwise = functools.partial(_run, weakref.ref(self))
+        # `run` may outlive the batch, and writes into this memory.
+        self._turns.otherwise.memory = self._bytes
         self.run = self._turns
 
     # --- values

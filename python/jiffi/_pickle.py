@@ -88,7 +88,8 @@ def _reduce_ffi(ffi):
         return _inlined, (origin.module, origin.gil) + assigned
     if origin.module is not None:
         return _module_ffi, (origin.module,)
-    return _ffi, (_key_of(ffi), _home_of(ffi), type(ffi), origin.gil, origin.rows)
+    plain = (_key_of(ffi), _home_of(ffi), _class(ffi), origin.gil, origin.rows)
+    return _ffi, plain + (True,) if ffi.checked else plain
 
 
 def _reduce_origin(origin):
@@ -111,18 +112,23 @@ def _equal(mine, theirs):
     return mine.ffi is theirs
 
 
+def _class(ffi):
+    """The class that somebody named: that of a checked FFI stands behind it."""
+    return getattr(type(ffi), "_unchecked", type(ffi))
+
+
 def _declares(ffi, cls, gil, rows, grown):
     """Does the FFI consist of `rows`? `grown`: it may have got more since."""
     origin = _origin(ffi)
     mine = origin.rows
-    return (type(ffi) is cls and origin.gil == gil and origin.module is None
+    return (_class(ffi) is cls and origin.gil == gil and origin.module is None
             and (len(mine) == len(rows) or grown and len(mine) > len(rows))
             and all(map(_equal, mine, rows)))
 
 
-def _make(cls, gil, rows):
+def _make(cls, gil, rows, checked=None):
     """A new FFI. Of a subclass: what its own __init__() does is not repeated."""
-    ffi = cls.__new__(cls)
+    ffi = cls.__new__(cls, checked=checked) if checked else cls.__new__(cls)
     FFI.__init__(ffi, gil=gil)
     for row in rows:
         if isinstance(row, tuple) and len(row) == 2:
@@ -138,7 +144,7 @@ def _make(cls, gil, rows):
     return ffi
 
 
-def _ffi(key, home, cls, gil, rows):
+def _ffi(key, home, cls, gil, rows, checked=None):
     """The FFI of these rows: (text, packed, pack, override, gil), one to include, or
     (policy, names) as ffi.gil() has them."""
     with _lock:
@@ -155,7 +161,7 @@ def _ffi(key, home, cls, gil, rows):
             if ffi is not _plain and _declares(ffi, cls, gil, rows, False):
                 break
         else:
-            ffi = _make(cls, gil, rows)
+            ffi = _make(cls, gil, rows, checked)
         if key:
             _by_key[key] = ffi
             _keys.setdefault(ffi, key)

@@ -354,6 +354,8 @@ int jpy_sized_argument(CDataObject *fn, PyObject *value, size_t i, SizedCell *ce
                        Temp **temps);
 /* ValueError: the array of parameter `i` has `got` items, one before it `had`. */
 void jpy_sized_mismatch(CDataObject *fn, size_t i, uint64_t got, uint64_t had);
+/* The call through memory. */
+PyObject *jpy_sized_slots(PyObject *self, PyObject *const *args, Py_ssize_t n);
 void jpy_sized_free(Sized *s);
 /* The name of parameter `i`, "p<i>" without one. */
 PyObject *jpy_sized_param_name(const Sized *s, uint32_t i);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "python/call.h"
+#include "python/checked.h"
 #include "python/convert_arg.h"
 #include "python/ffi.h"
 #include "python/numpy.h"
@@ -154,7 +155,7 @@ static int fill_slots(CDataObject *fn, const jf_Plan *plan, PyObject *const *arg
     return 0;
 }
 
-static PyObject *slots_fast(PyObject *self, PyObject *const *args, Py_ssize_t n)
+PyObject *jpy_sized_slots(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
     CDataObject *fn = (CDataObject *)self;
     if (n != (Py_ssize_t)jpy_function_info(fn)->sized->n_given)
@@ -190,7 +191,7 @@ static PyObject *slots_fast(PyObject *self, PyObject *const *args, Py_ssize_t n)
 
 static PyObject *slots_one(PyObject *self, PyObject *arg)
 {
-    return slots_fast(self, &arg, 1);
+    return jpy_sized_slots(self, &arg, 1);
 }
 
 /* --- the first call ------------------------------------------------------- */
@@ -208,6 +209,10 @@ static PyCFunction settle(PyObject *self)
     CDataObject *fn = (CDataObject *)self;
     FunctionInfo *f = jpy_function_info(fn);
     Sized *s = f->sized;
+    if (f->checked) {
+        jpy_set_method(f, jpy_checked_sized_entry(s->flags));
+        return f->def.ml_meth;
+    }
     bool fresh = !s->code && jf_can_compile();
     if (fresh && jpy_sized_thunk(fn, &s->code) < 0)
         return NULL;
@@ -215,7 +220,7 @@ static PyCFunction settle(PyObject *self)
         jpy_code_call(s->code, f->fn, f->def.ml_name);
     PyCFunction method = s->code ? (PyCFunction)(uintptr_t)jf_code_entry(s->code)
                          : s->flags == METH_O ? slots_one
-                                              : as_method(slots_fast);
+                                              : as_method(jpy_sized_slots);
     jpy_set_method(f, method);
     return method;
 }

@@ -451,7 +451,7 @@ PyObject *jpy_cannot_release(void)
         "only 'cdata' object from ffi.new(), ffi.gc(), ffi.from_buffer() "
         "or ffi.new_allocator()() can be used with the 'with' keyword or "
         "ffi.release()");
-    return 0;
+    return NULL;
 }
 
 PyObject *jpy_release(CDataObject *cd)

@@ -86,7 +86,8 @@ typedef struct Allocation {
 
 /* Keeps a block alive; `keeper` is the cdata that would do so unchecked. */
 typedef struct Hold {
-    PyObject_HEAD Allocation *of; /* owned */
+    PyObject_HEAD
+    Allocation *of; /* owned */
     PyObject *keeper;             /* owned; NULL: AK_NEW */
 } Hold;
 
@@ -211,6 +212,8 @@ Py_ssize_t jpy_checked_owned_bytes(const CDataObject *cd);
 Py_ssize_t jpy_checked_pointer_bytes(const CDataObject *cd);
 bool jpy_checked_is_owning_pointer(const CDataObject *cd);
 bool jpy_checked_is_buffer(const CDataObject *cd);
+/* The cdata of ffi.gc(), from_buffer(), an allocator that it stands for; NULL. */
+CDataObject *jpy_checked_keeper(const CDataObject *cd);
 int jpy_checked_pin(CDataObject *cd, bool *readonly);
 void jpy_checked_unpin(CDataObject *cd);
 
@@ -241,6 +244,9 @@ PyTypeObject *jpy_checked_ffi_class(State *st, PyTypeObject *type);
 int jpy_init_checked_buffer(State *st, Checked *ck, PyObject *module);
 /* How a checked FFI's function is called. */
 PyCFunction jpy_checked_entry(const jf_Type *fn);
+PyCFunction jpy_checked_sized_entry(int flags); /* METH_*: of ffi.sized() */
+/* Can such a call be made, or only by what a C compiler made of it? */
+bool jpy_checked_can_call(const jf_Type *fn);
 PyObject *jpy_checked_callback(PyObject *callable);
 
 /* --- checked_report.c ------------------------------------------------------------- */

@@ -38,8 +38,9 @@ int jpy_checked_touch(const CheckedData *cd, const char *at, Py_ssize_t bytes,
     if (jpy_checked_alive(cd, what) < 0)
         return -1;
     if (writing && cd->x.readonly) {
-        jpy_checked_raise(a->st->checked->constant, a, "%s cdata '%s': it is const",
-                          what, jpy_cname(cd->x.base.ctype));
+        jpy_checked_raise(a->st->checked->constant, a, "%s cdata '%s': it is %s",
+                          what, jpy_cname(cd->x.base.ctype),
+                          a->readonly ? "read-only" : "const");
         return -1;
     }
     Py_ssize_t offset = (Py_ssize_t)((uintptr_t)at - (uintptr_t)a->base);
@@ -153,8 +154,10 @@ static Form form_of(const CDataObject *cd)
     return (Form)((const CheckedData *)cd)->form;
 }
 
-static CDataObject *keeper(const CDataObject *cd)
+CDataObject *jpy_checked_keeper(const CDataObject *cd)
 {
+    if (form_of(cd) < FORM_ALLOC)
+        return NULL;
     const Hold *h = (const Hold *)((const CDataExt *)cd)->extra;
     return h ? (CDataObject *)h->keeper : NULL;
 }
@@ -201,7 +204,7 @@ bool jpy_checked_is_owning_pointer(const CDataObject *cd)
 
 bool jpy_checked_is_buffer(const CDataObject *cd)
 {
-    const CDataObject *inner = form_of(cd) == FORM_GC ? keeper(cd) : NULL;
+    const CDataObject *inner = form_of(cd) == FORM_GC ? jpy_checked_keeper(cd) : NULL;
     if (inner) { /* of something of from_buffer()? */
         PyObject *of = ((CDataExt *)inner)->owner;
         return of && jpy_is_cdata(of) && jpy_is_checked(of) &&

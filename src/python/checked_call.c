@@ -139,16 +139,18 @@ static int before(CallCheck *c, PyObject *const *args)
     c->args = PyMem_Calloc((size_t)c->n + 1, sizeof *c->args);
     if (!c->args)
         return PyErr_NoMemory(), -1;
+    const FunctionInfo *f = jpy_function_info(c->fn);
+    bool own = f && f->sized; /* arguments are not parameters */
     for (; c->n_args < c->n; c->n_args++) {
-        c->args[c->n_args] = as_block(c, args[c->n_args], c->n_args);
+        c->args[c->n_args] = own ? Py_NewRef(args[c->n_args])
+                                 : as_block(c, args[c->n_args], c->n_args);
         if (!c->args[c->n_args])
             return -1;
     }
     for (Py_ssize_t i = 0; i < c->n; i++)
         if (check_argument(c, i) < 0)
             return -1;
-    const FunctionInfo *f = jpy_function_info(c->fn);
-    for (uint32_t i = 0; f && i < f->n_access; i++)
+    for (uint32_t i = 0; f && !f->sized && i < f->n_access; i++)
         if (check_declared(c, &f->access[i]) < 0)
             return -1;
     return 0;
@@ -269,6 +271,44 @@ PyCFunction jpy_checked_entry(const jf_Type *fn)
         return (PyCFunction)(uintptr_t)checked_variadic;
     return jpy_arity_flags(fn) == METH_O ? checked_one
                                          : (PyCFunction)(uintptr_t)checked_fast;
+}
+
+static PyObject *checked_sized(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    return checked_call(self, args, n, jpy_sized_slots);
+}
+
+static PyObject *checked_sized_one(PyObject *self, PyObject *arg)
+{
+    return checked_call(self, &arg, 1, jpy_sized_slots);
+}
+
+PyCFunction jpy_checked_sized_entry(int flags)
+{
+    return flags == METH_O ? checked_sized_one
+                           : (PyCFunction)(uintptr_t)checked_sized;
+}
+
+/* With members that only a compiler knows? */
+static bool is_unknown(const jf_Type *t)
+{
+    for (t = t->canon; t->kind == JF_ARRAY; t = t->to->canon)
+        continue;
+    if (!jf_is_record(t))
+        return false;
+    bool unknown = t->u.rec->flags & (JF_R_PARTIAL | JF_R_CUSTOM);
+    for (uint32_t i = 0; !unknown && i < t->u.rec->n_fields; i++)
+        unknown = is_unknown(t->u.rec->fields[i].type);
+    return unknown;
+}
+
+bool jpy_checked_can_call(const jf_Type *fn)
+{
+    const jf_FuncInfo *f = fn->u.func;
+    bool can = !is_unknown(fn->to);
+    for (uint32_t i = 0; i < f->n_params; i++)
+        can &= !is_unknown(f->params[i]);
+    return can;
 }
 
 /* --- callbacks ------------------------------------------------------------------------ */

@@ -390,8 +390,10 @@ int jpy_init_checked_ffi(State *st, Checked *ck, PyObject *module)
     Py_DECREF(bases);
     if (!ck->ffi_type)
         return -1;
-    return PyObject_SetAttrString((PyObject *)ck->ffi_type, "buffer",
-                                  (PyObject *)ck->buffer_type);
+    PyObject *type = (PyObject *)ck->ffi_type; /* pickle asks what it stands for */
+    if (PyObject_SetAttrString(type, "_unchecked", (PyObject *)st->ffi_type) < 0)
+        return -1;
+    return PyObject_SetAttrString(type, "buffer", (PyObject *)ck->buffer_type);
 }
 
 PyTypeObject *jpy_checked_ffi_class(State *st, PyTypeObject *type)
@@ -406,8 +408,10 @@ PyTypeObject *jpy_checked_ffi_class(State *st, PyTypeObject *type)
     if (made || PyErr_Occurred())
         return (PyTypeObject *)Py_XNewRef(made);
     /* A subclass of the user's: its methods first, then ours. */
-    made = PyObject_CallFunction((PyObject *)&PyType_Type, "s(OO){}", type->tp_name,
-                                 type, ck->ffi_type);
+    const char *name = strrchr(type->tp_name, '.');
+    made = PyObject_CallFunction((PyObject *)&PyType_Type, "s(OO){sO}",
+                                 name ? name + 1 : type->tp_name, type, ck->ffi_type,
+                                 "_unchecked", type);
     if (made && PyDict_SetItem(ck->ffi_classes, (PyObject *)type, made) < 0)
         Py_CLEAR(made);
     return (PyTypeObject *)made;

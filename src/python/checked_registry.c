@@ -292,9 +292,10 @@ int jpy_links_check(Allocation *holder, const char *what)
             continue;
         Allocation *to = (Allocation *)Py_NewRef((PyObject *)l->to);
         PyObject *text = link_text(l);
-        int bad = text ? jpy_checked_warn(to, "%s is given memory that is freed, as %U",
-                                          what, text)
-                       : -1;
+        int bad =
+            text ? jpy_checked_warn(to, "%s is given memory that is freed, as %U",
+                                    what, text)
+                 : -1;
         Py_XDECREF(text);
         Py_DECREF((PyObject *)to);
         return bad; /* the list may be another now */

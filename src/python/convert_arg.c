@@ -198,6 +198,8 @@ int jpy_pointer_argument(CTypeObject *ct, unsigned quals, PyObject *value,
         return from_python(ct, quals, value, pointer, temps);
     CDataObject *cd = (CDataObject *)value;
     const jf_Type *from = cd->ctype->type;
+    if (jpy_is_checked(cd) && jpy_checked_pass(ct, cd) < 0)
+        return -1;
     if (cd->ctype == ct ||
         (from->kind == JF_ARRAY && ct->is_data_ptr && from->to == ct->type->to)) {
         *pointer = cd->data;
@@ -224,8 +226,6 @@ static Py_ssize_t bytes_of(CTypeObject *ct, PyObject *value, void *pointer)
         CDataObject *cd = (CDataObject *)value;
         Py_ssize_t size = pointer ? jpy_known_size(cd) : 0;
         return size < 0 ? no_length(cd->ctype) : size;
-    if (jpy_is_checked(cd) && jpy_checked_pass(ct, cd) < 0)
-        return -1;
     }
     if (PyBytes_Check(value))
         return PyBytes_GET_SIZE(value);

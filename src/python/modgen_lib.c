@@ -4,6 +4,7 @@
  * builtins over the module's own wrappers; what comes from an included module is
  * that module's.
  */
+#include "python/checked.h"
 #include "python/modgen.h"
 
 #include <string.h>
@@ -139,8 +140,10 @@ static PyObject *ready(ModGen *g, FFIObject *ffi, const jf_Symbol *sym,
     if (!fits_flags(sym->type, s->flags))
         return mismatch(g, sym);
     void *direct = (void *)(uintptr_t)s->direct;
-    PyObject *f = jpy_function_ready(ffi, g->source.keeper, sym, direct, s->wrapper,
-                                     s->flags);
+    /* A wrapper checks nothing: what it calls is called with checks. */
+    bool anew = ffi->checked && direct && jpy_checked_can_call(sym->type);
+    PyObject *f = jpy_function_ready(ffi, g->source.keeper, sym, direct,
+                                     anew ? NULL : s->wrapper, s->flags);
     CDataObject *cd = f ? (CDataObject *)jpy_function_cdata(ffi->st, f) : NULL;
     unsigned char *way = jpy_modgen_way(g->m, (size_t)(s - g->m->symbols));
     if (f && way && jpy_function_info(cd)->ready) {

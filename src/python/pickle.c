@@ -10,6 +10,7 @@
 #include "python/call.h"
 #include "python/export.h"
 #include "python/ffi.h"
+#include "python/checked.h"
 #include "python/pickle.h"
 
 static const char PACKAGE[] = "jiffi._pickle";
@@ -388,6 +389,12 @@ static PyObject *pickle_cdata(PyObject *module, PyObject *arg)
         return jpy_ffi_bad_type("cdata", arg);
     CDataObject *cd = (CDataObject *)arg;
     CTypeObject *ct = cd->ctype;
+    if (jpy_is_checked(cd)) {
+        if (jpy_allocation(cd)->state != AS_ALIVE)
+            return Py_BuildValue("sOO", "released", Py_None, Py_None);
+        if (jpy_checked_keeper(cd)) /* that of ffi.gc(), from_buffer(), alloc() */
+            return pickle_cdata(module, (PyObject *)jpy_checked_keeper(cd));
+    }
     bool is_ext = Py_IS_TYPE(arg, st->cdata_ext_type);
     const char *word = is_ext ? ext_word((CDataExt *)cd) : NULL;
     if (word)
@@ -396,7 +403,8 @@ static PyObject *pickle_cdata(PyObject *module, PyObject *arg)
         return NULL;
     if (is_ext && ((CDataExt *)cd)->ext == EXT_ALLOC && !((CDataExt *)cd)->owner)
         return Py_BuildValue("sOO", "released", Py_None, Py_None);
-    if (jpy_is_owning_pointer(cd)) {
+    if (jpy_is_owning_pointer(cd) ||
+        (jpy_is_checked(cd) && jpy_checked_is_owning_pointer(cd))) {
         CTypeObject *item = jpy_item(ct);
         return item ? parts("own", cd, item, jpy_owned_bytes(cd)) : NULL;
     }
