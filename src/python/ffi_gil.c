@@ -3,7 +3,8 @@
  * ffi.gil(): who keeps the GIL while a function runs, said and asked for single
  * functions. What becomes of it is policy.c's business.
  *
- *   ffi.gil("hold", lib.f, "g")    from now on; by name also where no library is open
+ *   ffi.gil("hold", lib.f, "g")    from now on; by name also where no library is
+ * open
  *   ffi.gil(lib.f)                 what was asked for, what was decided, and why
  */
 #include "python/call.h"
@@ -14,7 +15,8 @@
 
 static const char *const words[] = {"default", "release", "hold", "auto"};
 
-/* --- asking ----------------------------------------------------------------------- */
+/* --- asking
+ * ----------------------------------------------------------------------- */
 
 static PyStructSequence_Field fields[] = {
     {"asked", "what was asked for: 'auto', 'hold' or 'release'"},
@@ -24,8 +26,8 @@ static PyStructSequence_Field fields[] = {
     {NULL, NULL}};
 
 static PyStructSequence_Desc desc = {
-    "jiffi.GilPolicy", "Who keeps the GIL in calls of a function: FFI.gil().", fields,
-    4};
+    "jiffi.GilPolicy", "Who keeps the GIL in calls of a function: FFI.gil().",
+    fields, 4};
 
 static PyObject *policy_of(State *st, FunctionInfo *f)
 {
@@ -52,7 +54,8 @@ static PyObject *policy_of(State *st, FunctionInfo *f)
     return o;
 }
 
-/* --- saying ----------------------------------------------------------------------- */
+/* --- saying
+ * ----------------------------------------------------------------------- */
 
 /* A library's function, or a fused one; NULL with an exception. */
 static FunctionInfo *function_of(FFIObject *ffi, PyObject *o)
@@ -61,25 +64,28 @@ static FunctionInfo *function_of(FFIObject *ffi, PyObject *o)
     FunctionInfo *f = fn ? jpy_function_info(fn) : NULL;
     if (f)
         return f;
-    if (fn && fn->ctype->type->kind == JF_PTR && fn->ctype->type->to->kind == JF_FUNC)
+    if (fn && fn->ctype->type->kind == JF_PTR &&
+        fn->ctype->type->to->kind == JF_FUNC)
         PyErr_Format(PyExc_TypeError,
                      "gil(): '%s' is a function pointer: calls through it always "
                      "release the GIL; a library's function can be told",
                      jpy_cname(fn->ctype));
     else
-        PyErr_Format(PyExc_TypeError,
-                     "gil() expects functions of libraries or their names, not %.200s",
-                     Py_TYPE(o)->tp_name);
+        PyErr_Format(
+            PyExc_TypeError,
+            "gil() expects functions of libraries or their names, not %.200s",
+            Py_TYPE(o)->tp_name);
     return NULL;
 }
 
 /* Can calls of `f` be told? */
 static int may_change(FunctionInfo *f)
 {
-    const char *why = f->sized ? "call gil() on the function that sized() was given"
-                      : f->ready && !f->way
-                          ? "its module was generated for one policy: generate it again"
-                          : NULL;
+    const char *why =
+        f->sized ? "call gil() on the function that sized() was given"
+        : f->ready && !f->way
+            ? "its module was generated for one policy: generate it again"
+            : NULL;
     if (!why)
         return 0;
     PyErr_Format(PyExc_ValueError, "gil(): %s() stays as it is: %s", f->def.ml_name,
@@ -110,10 +116,11 @@ static int undeclared(FFIObject *ffi, PyObject *name)
     const char *better = s ? jf_scope_suggest(ffi->scope, s, (size_t)n) : NULL;
     if (s && better)
         PyErr_Format(PyExc_AttributeError,
-                     "gil(): no function '%U' is declared; did you mean '%s'?", name,
-                     better);
+                     "gil(): no function '%U' is declared; did you mean '%s'?",
+                     name, better);
     else if (s)
-        PyErr_Format(PyExc_AttributeError, "gil(): no function '%U' is declared", name);
+        PyErr_Format(PyExc_AttributeError, "gil(): no function '%U' is declared",
+                     name);
     return -1;
 }
 
@@ -142,7 +149,8 @@ static int say(FFIObject *ffi, PyObject *o, uint8_t gil, bool change)
 }
 
 /* For pickles: what was said by name is part of what the FFI is. */
-static int remember(FFIObject *ffi, uint8_t gil, PyObject *const *args, Py_ssize_t n)
+static int remember(FFIObject *ffi, uint8_t gil, PyObject *const *args,
+                    Py_ssize_t n)
 {
     PyObject *row = NULL, *names = PyList_New(0), *all = NULL;
     int bad = names ? 0 : -1;
@@ -169,9 +177,10 @@ PyObject *jpy_ffi_gil(PyObject *self, PyObject *const *args, Py_ssize_t n)
         return f ? policy_of(ffi->st, f) : NULL;
     }
     if (n < 2) {
-        PyErr_SetString(PyExc_TypeError,
-                        n ? "gil() expects functions behind the policy"
-                          : "gil() expects a policy and functions, or one function");
+        PyErr_SetString(
+            PyExc_TypeError,
+            n ? "gil() expects functions behind the policy"
+              : "gil() expects a policy and functions, or one function");
         return NULL;
     }
     if (jpy_ffi_read_gil(args[0], &gil) < 0)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Callbacks that wait for a held call of another thread: see held.h. How long is
- * JIFFI_HELD_TIMEOUT, in seconds (1; "inf": for ever). A call whose thread uses the CPU
- * is at work and gets ten times as much: what it computes is not thrown away for
- * somebody else's callback.
+ * JIFFI_HELD_TIMEOUT, in seconds (1; "inf": for ever). A call whose thread uses the
+ * CPU is at work and gets ten times as much: what it computes is not thrown away
+ * for somebody else's callback.
  */
 #include "python/held.h"
 
@@ -37,14 +37,15 @@ static double timeout(void)
     return known = t;
 }
 
-/* --- the callback's side ------------------------------------------------------------ */
+/* --- the callback's side
+ * ------------------------------------------------------------ */
 
 /* One held call, as somebody who waits sees it. */
 typedef struct Watch {
     void *fn;
-    uint64_t begin;    /* since when */
-    uint64_t cpu;      /* CPU time of its thread then */
-    int clock;         /* ... by this one */
+    uint64_t begin; /* since when */
+    uint64_t cpu;   /* CPU time of its thread then */
+    int clock;      /* ... by this one */
     bool has_clock;
 } Watch;
 
@@ -100,10 +101,12 @@ bool jpy_held_wait(void *who)
     return true;
 }
 
-/* --- the held call's side ------------------------------------------------------------- */
+/* --- the held call's side
+ * ------------------------------------------------------------- */
 
 /* Who waits has seen no held call, or sees none now, and takes the GIL at once. The
- * count is wrong only where a thread was ended on its way: then a while is enough. */
+ * count is wrong only where a thread was ended on its way: then a while is enough.
+ * */
 void jpy_held_yield(void *fn)
 {
     uint64_t begin = jf_os_nanoseconds(), limit = (uint64_t)SECOND;
@@ -132,11 +135,12 @@ bool jpy_held_raise(void)
         who = PyUnicode_FromString("a callback");
     }
     if (who)
-        PyErr_Format(fn->ctype->st->held_error,
-                 "%s() was called with gil='hold' and waited for another thread, where "
-                 "C called %U: it cannot have the GIL that %s() keeps, and C got its "
-                 "error value. Use ffi.gil('release', ...) for %s()",
-                 name, who, name, name);
+        PyErr_Format(
+            fn->ctype->st->held_error,
+            "%s() was called with gil='hold' and waited for another thread, where "
+            "C called %U: it cannot have the GIL that %s() keeps, and C got its "
+            "error value. Use ffi.gil('release', ...) for %s()",
+            name, who, name, name);
     Py_XDECREF(who);
     return true;
 }
@@ -149,7 +153,8 @@ void jpy_held_note(void)
     jpy_pending_raise(true, e, NULL); /* to the hook if one waits already */
 }
 
-/* --- start ------------------------------------------------------------------------- */
+/* --- start
+ * ------------------------------------------------------------------------- */
 
 /* The threads that waited are not here. */
 static void after_fork(void)
@@ -166,11 +171,12 @@ int jpy_init_held(State *st, PyObject *module)
 {
     static jf_OsOnce once = JF_OS_ONCE;
     jf_os_once(&once, at_fork);
-    st->held_error = PyErr_NewExceptionWithDoc(
-        "jiffi.HeldCallError",
-        "A C function that was called with gil='hold' waited for another thread, and "
-        "that thread called back into Python.",
-        PyExc_RuntimeError, NULL);
+    st->held_error =
+        PyErr_NewExceptionWithDoc("jiffi.HeldCallError",
+                                  "A C function that was called with gil='hold' "
+                                  "waited for another thread, and "
+                                  "that thread called back into Python.",
+                                  PyExc_RuntimeError, NULL);
     return st->held_error
                ? PyModule_AddObjectRef(module, "HeldCallError", st->held_error)
                : -1;

@@ -12,10 +12,11 @@
  *   fn = NULL; trouble? raise         waiting--
  *
  * Who waits is counted before it looks at `fn`, and a call that begins looks at the
- * count after it has set `fn`: so a callback that has seen no held call meets none on
- * its way to the GIL, and what it sees for long is one call, not many short ones. The
- * emitted code has no fence between its two; what its store buffer hides for some
- * nanoseconds would have to be the beginning of a call that waits for this callback.
+ * count after it has set `fn`: so a callback that has seen no held call meets none
+ * on its way to the GIL, and what it sees for long is one call, not many short
+ * ones. The emitted code has no fence between its two; what its store buffer hides
+ * for some nanoseconds would have to be the beginning of a call that waits for this
+ * callback.
  */
 #ifndef JF_PYTHON_HELD_H
 #define JF_PYTHON_HELD_H
@@ -25,8 +26,8 @@
 #include "python/pending.h"
 
 /* A callback of another thread wants the GIL. False: it must not wait for it, and C
- * gets the error value; `who` (a Callback, or NULL) is named by the exception. After
- * true, call jpy_held_arrived() with the GIL. Without the GIL. */
+ * gets the error value; `who` (a Callback, or NULL) is named by the exception.
+ * After true, call jpy_held_arrived() with the GIL. Without the GIL. */
 bool jpy_held_wait(void *who);
 
 static inline bool jpy_held_arrive(void *who)

@@ -37,7 +37,6 @@
  * calls the first, which takes arguments of the plainest kinds and nothing else;
  * the second takes them all, and says what is wrong with them:
  *
- *   static PyObject *slow_add(PyObject *self, PyObject *const *args, Py_ssize_t n);
  *   static PyObject *wrap_add(PyObject *self, PyObject *const *args, Py_ssize_t n)
  *   {
  *       unsigned long long a, b;
@@ -52,23 +51,9 @@
  *           return NULL;
  *       return jiffi_from_signed(result);
  *   }
- *   static JIFFI_COLD PyObject *slow_add(...)
- *   {
- *       unsigned long long bits;
- *       if (n != 2)
- *           return jiffi_api->bad_count(self, n);
- *       if (jiffi_get_int(self, 0, args[0], sizeof(int), 1, &bits) < 0)
- *           return NULL;
- *       int a = (int)bits;
- *       if (jiffi_get_int(self, 1, args[1], sizeof(int), 1, &bits) < 0)
- *           return NULL;
- *       int b = (int)bits;
- *       jiffi_state s = jiffi_start(self, &jiffi_ways[3]);
- *       int result = add(a, b);
- *       if (jiffi_finish(s) < 0)
- *           return NULL;
- *       return jiffi_from_signed(result);
- *   }
+ *
+ * The second reads arguments by jiffi_get_int() and the like, which raise, and calls
+ * between jiffi_start(self, &jiffi_ways[3]) and jiffi_finish().
  */
 #ifndef JIFFI_MODULE_ABI_H
 #define JIFFI_MODULE_ABI_H
@@ -552,12 +537,10 @@ JIFFI_LOCAL int jiffi_take(jiffi_state s)
     }
     return jiffi_end(0);
 }
-/* With the GIL. */
-JIFFI_LOCAL jiffi_state jiffi_hold(PyObject *self)
+/* With the GIL, where nobody is called back. */
+JIFFI_LOCAL jiffi_state jiffi_kept(void)
 {
     jiffi_state s = {NULL, NULL, NULL, 0};
-    if (JIFFI_HAS(hold_begin))
-        jiffi_api->hold_begin(self);
     if (JIFFI_LIKELY(jiffi_api->saved_errno != 0)) {
         s.error = jiffi_errno();
         *s.error = *jiffi_saved(s.error);
@@ -566,33 +549,24 @@ JIFFI_LOCAL jiffi_state jiffi_hold(PyObject *self)
     }
     return s;
 }
-JIFFI_LOCAL int jiffi_held(jiffi_state s)
+JIFFI_LOCAL void jiffi_kept_end(jiffi_state s)
 {
     if (JIFFI_LIKELY(s.error != NULL))
         *jiffi_saved(s.error) = *s.error;
     else
         jiffi_api->hold_leave();
+}
+/* With the GIL. */
+JIFFI_LOCAL jiffi_state jiffi_hold(PyObject *self)
+{
+    if (JIFFI_HAS(hold_begin))
+        jiffi_api->hold_begin(self);
+    return jiffi_kept();
+}
+JIFFI_LOCAL int jiffi_held(jiffi_state s)
+{
+    jiffi_kept_end(s);
     return jiffi_end(1);
-}
-
-/* With the GIL, where it was proved that nobody waits or calls back. */
-JIFFI_LOCAL jiffi_state jiffi_lean(unsigned way)
-{
-    jiffi_state s = {NULL, NULL, NULL, 0};
-    if (way == JIFFI_PROVED && jiffi_api->saved_errno != 0) {
-        s.error = jiffi_errno();
-        *s.error = *jiffi_saved(s.error);
-    } else if (way == JIFFI_PROVED) {
-        jiffi_api->hold_enter();
-    }
-    return s;
-}
-JIFFI_LOCAL void jiffi_leaned(jiffi_state s, unsigned way)
-{
-    if (way == JIFFI_PROVED && s.error)
-        *jiffi_saved(s.error) = *s.error;
-    else if (way == JIFFI_PROVED)
-        jiffi_api->hold_leave();
 }
 
 /* As jiffi has decided, which `way` remembers where wrappers can do it themselves. */
@@ -601,16 +575,14 @@ JIFFI_LOCAL jiffi_state jiffi_start(PyObject *self, unsigned char *way)
     jiffi_state s;
     unsigned w = *way, how;
     if (!w) {
-        w = JIFFI_RELEASE;
-        if (JIFFI_HAS(way))
-            w = jiffi_api->way(self);
+        w = JIFFI_HAS(way) ? jiffi_api->way(self) : 0u + JIFFI_RELEASE;
         if (w < JIFFI_OBSERVED && jiffi_here.saved_errno && jiffi_here.put_aside)
             *way = (unsigned char)w;
     }
     how = w & (JIFFI_OBSERVED - 1);
     s = how == JIFFI_RELEASE ? jiffi_release()
         : how == JIFFI_HOLD  ? jiffi_hold(self)
-                             : jiffi_lean(how);
+                             : jiffi_kept();
     s.self = self;
     s.way = w;
     if (w & JIFFI_OBSERVED)
@@ -629,7 +601,7 @@ JIFFI_LOCAL int jiffi_finish(jiffi_state s)
     else if (how == JIFFI_HOLD)
         bad = jiffi_held(s);
     else
-        jiffi_leaned(s, how);
+        jiffi_kept_end(s);
     if (s.way & JIFFI_OBSERVED)
         jiffi_api->observe(s.self, 2);
     return bad;
@@ -735,68 +707,38 @@ JIFFI_INLINE void jiffi_errno_in(void)
 {
     jiffi_put_int_at(jiffi_here.saved_errno, jiffi_int_at(jiffi_here.error));
 }
-JIFFI_INLINE void jiffi_enter(PyObject *self)
-{
-    jiffi_here.hold_begin(self);
-    jiffi_errno_out();
-}
-JIFFI_INLINE void jiffi_exit(void)
-{
-    jiffi_errno_in();
-    jiffi_here.held[0] = NULL;
-}
-/* After it: 1 with an exception that came up in a callback, 0. */
-JIFFI_INLINE int jiffi_failed_held(void)
-{
-    return !JIFFI_LIKELY(jiffi_here.held[1] == NULL) && jiffi_here.failed();
-}
-/* Without it: what the first returns is for the second. */
-JIFFI_INLINE PyThreadState *jiffi_leave_python(void)
-{
-    PyThreadState *thread = jiffi_here.let_go();
-    jiffi_put_at(jiffi_here.put_aside, thread);
-    jiffi_errno_out();
-    return thread;
-}
-JIFFI_INLINE void jiffi_enter_python(PyThreadState *thread)
-{
-    jiffi_errno_in();
-    jiffi_put_at(jiffi_here.put_aside, NULL);
-    jiffi_here.take(thread);
-}
-JIFFI_INLINE int jiffi_failed(void)
-{
-    return !JIFFI_LIKELY(jiffi_at(jiffi_here.pending) == NULL) && jiffi_here.failed();
-}
 
 /* By a way, not 0, that jiffi_start() has remembered. What the first returns is for the
  * second, which gives 1 with an exception that came up in a callback, or 0. */
 JIFFI_INLINE PyThreadState *jiffi_go(PyObject *self, unsigned way)
 {
+    PyThreadState *thread = NULL;
     if (way == JIFFI_LEAN)
         return NULL;
-    if (way == JIFFI_RELEASE)
-        return jiffi_leave_python();
-    if (way == JIFFI_HOLD)
-        jiffi_enter(self);
-    else
-        jiffi_errno_out();
-    return NULL;
+    if (way == JIFFI_HOLD) {
+        jiffi_here.hold_begin(self);
+    } else if (way == JIFFI_RELEASE) {
+        thread = jiffi_here.let_go();
+        jiffi_put_at(jiffi_here.put_aside, thread);
+    }
+    jiffi_errno_out();
+    return thread;
 }
 JIFFI_INLINE int jiffi_back(unsigned way, PyThreadState *thread)
 {
+    int maybe = 0;
     if (way == JIFFI_LEAN)
         return 0;
-    if (way == JIFFI_RELEASE) {
-        jiffi_enter_python(thread);
-        return jiffi_failed();
-    }
-    if (way == JIFFI_HOLD) {
-        jiffi_exit();
-        return jiffi_failed_held();
-    }
     jiffi_errno_in();
-    return 0;
+    if (way == JIFFI_HOLD) {
+        jiffi_here.held[0] = NULL;
+        maybe = jiffi_here.held[1] != NULL;
+    } else if (way == JIFFI_RELEASE) {
+        jiffi_put_at(jiffi_here.put_aside, NULL);
+        jiffi_here.take(thread);
+        maybe = jiffi_at(jiffi_here.pending) != NULL;
+    }
+    return !JIFFI_LIKELY(!maybe) && jiffi_here.failed();
 }
 
 /* The module's Py_mod_exec. `backend`: "jiffi._jiffi" or "_cffi_backend". */

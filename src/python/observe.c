@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
- * Functions observed: see observe.h. From _observe() on, every function of a library
- * is called through memory (compiled wrappers: through their second half), and what is
- * seen of it is kept in a record that outlives it.
+ * Functions observed: see observe.h. From _observe() on, every function of a
+ * library is called through memory (compiled wrappers: through their second half),
+ * and what is seen of it is kept in a record that outlives it.
  *
- * CPU time is that of the thread: what a call took and did not use, it waited. Reading
- * it is a system call, so it is read outside of what the other clock measures.
+ * CPU time is that of the thread: what a call took and did not use, it waited.
+ * Reading it is a system call, so it is read outside of what the other clock
+ * measures.
  */
 #include "python/observe.h"
 
@@ -13,7 +14,10 @@
 
 #include "python/call.h"
 
-enum { SHORT = 1000, TURNS = 2000 }; /* nanoseconds; of the clocks, to measure them */
+enum {
+    SHORT = 1000,
+    TURNS = 2000
+}; /* nanoseconds; of the clocks, to measure them */
 
 struct Observed {
     struct Observed *next;
@@ -30,7 +34,8 @@ struct Observed {
 _Thread_local Seen *jpy_seen JF_STATIC_TLS;
 static uint64_t clock_cost; /* of what lies between two readings */
 
-/* --- one call ----------------------------------------------------------------------- */
+/* --- one call
+ * ----------------------------------------------------------------------- */
 
 void jpy_seen_begin(Seen *s)
 {
@@ -100,7 +105,8 @@ void jpy_seen_add(const Seen *s, FunctionInfo *f)
     most(&o->longest_wait, waited);
 }
 
-/* --- compiled wrappers ---------------------------------------------------------------- */
+/* --- compiled wrappers
+ * ---------------------------------------------------------------- */
 
 /* Calls that have returned and not been added yet: at most one in a thread. */
 static _Thread_local Seen *returned;
@@ -123,7 +129,8 @@ void jpy_observe_wrapper(PyObject *self, int when)
     }
 }
 
-/* --- Python's side -------------------------------------------------------------------- */
+/* --- Python's side
+ * -------------------------------------------------------------------- */
 
 static uint64_t cost_of_clocks(void)
 {
@@ -171,8 +178,8 @@ static PyObject *observed(PyObject *module, PyObject *unused)
     PyObject *list = PyList_New(0);
     for (struct Observed *o = jpy_state(module)->observed; list && o; o = o->next) {
         PyObject *row = Py_BuildValue(
-            "{szszszszsOsOsKsKsKsKsKsKsK}", "name", o->name ? o->name : "?", "library",
-            o->library, "asked", o->asked, "reason", o->reason, "hold",
+            "{szszszszsOsOsKsKsKsKsKsKsK}", "name", o->name ? o->name : "?",
+            "library", o->library, "asked", o->asked, "reason", o->reason, "hold",
             o->hold ? Py_True : Py_False, "proved", o->proved ? Py_True : Py_False,
             "calls", o->calls, "fast", o->fast, "wall_ns", o->wall, "longest_ns",
             o->longest, "waited_ns", o->waited, "longest_wait_ns", o->longest_wait,

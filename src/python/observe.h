@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Calls that are counted and timed, for `jiffi advise`: what a function does while it
- * runs, from which _advise.py tells who should keep the GIL and who should not.
+ * Calls that are counted and timed, for `jiffi advise`: what a function does while
+ * it runs, from which _advise.py tells who should keep the GIL and who should not.
  */
 #ifndef JF_PYTHON_OBSERVE_H
 #define JF_PYTHON_OBSERVE_H

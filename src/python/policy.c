@@ -8,16 +8,19 @@
  *   "hold"      kept, nothing is looked at        kept, marked as held (held.h)
  *   "release"   let go                            let go
  *
- * What "auto" keeps is kept for one call: loops over many items (map, ufuncs) let go
- * of the GIL unless "hold" was asked for.
+ * What "auto" keeps is kept for one call: loops over many items (map, ufuncs) let
+ * go of the GIL unless "hold" was asked for.
  */
 #include "python/fuse.h"
 
 #include <string.h>
 
-enum { FUSED_SHORT = 100 }; /* calls in a fused function that "auto" keeps the GIL for */
+enum {
+    FUSED_SHORT = 100
+}; /* calls in a fused function that "auto" keeps the GIL for */
 
-/* --- what is known of the machine code --------------------------------------------- */
+/* --- what is known of the machine code
+ * --------------------------------------------- */
 
 /* POLICY_PROVED, perhaps with POLICY_NO_ERRNO; 0. `p` receives the reason. */
 static uint8_t proved_at(const void *address, jf_Proof *p)
@@ -34,7 +37,8 @@ static uint8_t proved_fused(const Fused *fused, jf_Proof *p)
     uint8_t all = POLICY_PROVED | POLICY_NO_ERRNO;
     uint32_t calls = jf_fused_program(fused->fused)->n_calls;
     if (calls > FUSED_SHORT) {
-        PyOS_snprintf(p->reason, sizeof p->reason, "it makes %u calls", (unsigned)calls);
+        PyOS_snprintf(p->reason, sizeof p->reason, "it makes %u calls",
+                      (unsigned)calls);
         return 0;
     }
     for (Py_ssize_t i = 0; all && i < PyTuple_GET_SIZE(fused->callees); i++) {
@@ -48,11 +52,12 @@ static uint8_t proved_fused(const Fused *fused, jf_Proof *p)
                                  : 0;
         if (!got)
             PyOS_snprintf(p->reason, sizeof p->reason, "it calls %s(): %s",
-                     f ? f->def.ml_name : "a function pointer", one.reason);
+                          f ? f->def.ml_name : "a function pointer", one.reason);
         all &= got;
     }
     if (all)
-        PyOS_snprintf(p->reason, sizeof p->reason, "every function that it calls is");
+        PyOS_snprintf(p->reason, sizeof p->reason,
+                      "every function that it calls is");
     return all;
 }
 
@@ -68,7 +73,8 @@ uint8_t jpy_proved(const FunctionInfo *f, jf_Proof *p)
     return 0;
 }
 
-/* --- the decision --------------------------------------------------------------------- */
+/* --- the decision
+ * --------------------------------------------------------------------- */
 
 static void decide(FunctionInfo *f)
 {

@@ -75,9 +75,10 @@ int twice_on_thread(int (*f)(int), int n)
 /* At work for a while, and then it waits for nobody's callback. */
 int spin_on_thread(int (*f)(int), int ms)
 {
+    static job j; /* outlives the call */
     pthread_t t;
-    job j = {f, 1, 0};
     struct timespec a, b;
+    j = (job){f, 1, 0};
     if (pthread_create(&t, 0, run, &j))
         return -1;
     pthread_detach(t);
