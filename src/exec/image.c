@@ -15,11 +15,6 @@ enum { S_NULL, S_TEXT, S_EH_FRAME, S_SYMTAB, S_STRTAB, S_COUNT };
 static const char section_names[] = "\0.text\0.eh_frame\0.symtab\0.strtab";
 enum { N_TEXT = 1, N_EH_FRAME = 7, N_SYMTAB = 17, N_STRTAB = 25 };
 
-static size_t name_size(const ImageSymbol *s, size_t room)
-{
-    return room ? room : strlen(s->name) + 1;
-}
-
 static void symbols_write(jf_Buf *b, const ImageSymbol *symbols, size_t n,
                           size_t room)
 {
@@ -36,23 +31,17 @@ static void symbols_write(jf_Buf *b, const ImageSymbol *symbols, size_t n,
             (uint64_t)((const char *)symbols[k].at - (const char *)symbols[0].at);
         s.st_size = symbols[k].size;
         jf_buf_put(b, &s, sizeof s);
-        name += name_size(&symbols[k], room);
+        name += room;
     }
 }
 
-static void names_write(jf_Buf *b, const ImageSymbol *symbols, size_t n,
-                        size_t room)
+static void names_write(jf_Buf *b, size_t n, size_t room)
 {
     jf_buf_put(b, section_names, sizeof section_names);
-    if (room) {
-        if (jf_buf_reserve(b, n * room)) {
-            memset(b->p + b->n, 0, n * room);
-            b->n += n * room;
-        }
+    if (!jf_buf_reserve(b, n * room))
         return;
-    }
-    for (size_t k = 0; k < n; k++)
-        jf_buf_put(b, symbols[k].name, strlen(symbols[k].name) + 1);
+    memset(b->p + b->n, 0, n * room);
+    b->n += n * room;
 }
 
 static Elf64_Shdr section(uint32_t name, uint32_t type, size_t from, size_t to)
@@ -118,7 +107,7 @@ void exec_image_write(jf_Buf *b, jf_Buf *frames, const ImageSymbol *symbols,
     s[S_SYMTAB].sh_info = 1;
     s[S_SYMTAB].sh_entsize = sizeof(Elf64_Sym);
     at = b->n;
-    names_write(b, symbols, n, room);
+    names_write(b, n, room);
     s[S_STRTAB] = section(N_STRTAB, SHT_STRTAB, at, b->n);
     *names = at + sizeof section_names;
     if (!b->failed)

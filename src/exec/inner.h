@@ -63,10 +63,9 @@ void exec_unlock(void);
 void exec_count_stubs(int stubs, size_t mapped);
 
 /* unwind.c: DWARF call frame information for `size` bytes at `at`: a CIE, an
- * FDE, and a terminating zero. `exact`: with the prologue's steps, for gdb. Only
- * the other kind names a personality. */
-void exec_unwind_write(jf_Buf *out, const void *at, size_t size, jf_Frame frame,
-                       bool exact);
+ * FDE, and a terminating zero; for the run-time library, which meets blocks at their
+ * calls only. */
+void exec_unwind_write(jf_Buf *out, const void *at, size_t size, jf_Frame frame);
 /* Register a region; failure means only that unwinding stops there. */
 void exec_unwind_add(Region *r);
 void exec_unwind_drop(Region *r);
@@ -99,10 +98,9 @@ void exec_frames_end(jf_Buf *out);
 typedef struct ImageSymbol {
     const void *at;
     size_t size;
-    const char *name; /* NULL: none yet */
 } ImageSymbol;
-/* `frames` is taken over. Symbols ascend. `room`: bytes kept for each name; 0: what it
- * needs. *names receives where the first one stands. */
+/* `frames` is taken over. Symbols ascend and have no names yet. `room`: bytes kept for
+ * each. *names receives where the first one stands. */
 void exec_image_write(jf_Buf *out, jf_Buf *frames, const ImageSymbol *symbols,
                       size_t n, size_t room, size_t *names);
 

@@ -232,7 +232,7 @@ SymFile *exec_symbols_stubs(const char *page, size_t size)
     if (!symbols)
         return NULL;
     for (size_t k = 0; k < n; k++)
-        symbols[k] = (ImageSymbol){page + k * size, size, NULL};
+        symbols[k] = (ImageSymbol){page + k * size, size};
     jf_Buf frames = JF_BUF_INIT;
     exec_frames_begin(&frames, &cie);
     exec_frames_plain(&frames, cie, page, n * size);

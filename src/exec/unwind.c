@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * Unwind records, so that C++ exceptions, backtrace() and debuggers pass
+ * Unwind records, so that C++ exceptions and backtrace() pass
  * through emitted code, or stop there. The format is the LSB's .eh_frame (a CIE,
  * an FDE, a terminator), with the DWARF 4 call frame instructions of section 6.4.2.
  */
@@ -11,11 +11,8 @@
 #include <string.h>
 
 enum {
-    CFA_ADVANCE = 0x40, /* low six bits: bytes */
-    CFA_OFFSET = 0x80,  /* low six bits: register */
+    CFA_OFFSET = 0x80, /* low six bits: register */
     CFA_DEF_CFA = 0x0c,
-    CFA_DEF_CFA_REGISTER = 0x0d,
-    CFA_DEF_CFA_OFFSET = 0x0e,
     DATA_ALIGN = 0x78, /* -8 as SLEB128 */
     DW_EH_ABSPTR = 0
 };
@@ -65,12 +62,11 @@ static void frame_rules(jf_Buf *b, uint32_t saved)
         saved_at(b, exec_cpu->saved_regs[k], 3 + k);
 }
 
-void exec_unwind_write(jf_Buf *out, const void *at, size_t size, jf_Frame frame,
-                       bool exact)
+void exec_unwind_write(jf_Buf *out, const void *at, size_t size, jf_Frame frame)
 {
     size_t cie = out->n;
     uint32_t saved = frame.saved;
-    uint64_t asked = exact ? 0 : (uint64_t)(uintptr_t)exec_personality(frame.throws);
+    uint64_t asked = (uint64_t)(uintptr_t)exec_personality(frame.throws);
     word32(out, 0); /* length, set below */
     word32(out, 0); /* a CIE */
     byte(out, 1);   /* version */
@@ -78,7 +74,7 @@ void exec_unwind_write(jf_Buf *out, const void *at, size_t size, jf_Frame frame,
         jf_buf_put(out, "zP", 3);
     else
         byte(out, 0); /* no augmentation: addresses are absolute */
-    byte(out, 1);   /* code alignment */
+    byte(out, 1);     /* code alignment */
     byte(out, DATA_ALIGN);
     byte(out, exec_cpu->return_reg);
     if (asked) {
@@ -86,13 +82,9 @@ void exec_unwind_write(jf_Buf *out, const void *at, size_t size, jf_Frame frame,
         byte(out, DW_EH_ABSPTR); /* P: how the personality is written */
         jf_buf_put(out, &asked, 8);
     }
-    if (exact)
-        def_cfa(out, exec_cpu->stack_reg, 8);
-    else
-        def_cfa(out, exec_cpu->frame_reg, 16);
+    def_cfa(out, exec_cpu->frame_reg, 16);
     saved_at(out, exec_cpu->return_reg, 1);
-    if (!exact)
-        frame_rules(out, saved);
+    frame_rules(out, saved);
     record_end(out, cie);
     size_t fde = out->n;
     word32(out, 0);
@@ -102,16 +94,6 @@ void exec_unwind_write(jf_Buf *out, const void *at, size_t size, jf_Frame frame,
     jf_buf_put(out, &length, 8);
     if (asked)
         byte(out, 0); /* z: no augmentation here */
-    if (exact) { /* push rbp (1 byte); mov rbp, rsp (3 bytes); pushes */
-        byte(out, CFA_ADVANCE | 1);
-        byte(out, CFA_DEF_CFA_OFFSET);
-        byte(out, 16);
-        saved_at(out, exec_cpu->frame_reg, 2);
-        byte(out, CFA_ADVANCE | 3);
-        byte(out, CFA_DEF_CFA_REGISTER);
-        byte(out, exec_cpu->frame_reg);
-        frame_rules(out, saved);
-    }
     record_end(out, fde);
     word32(out, 0);
 }
@@ -159,7 +141,7 @@ void exec_unwind_add(Region *r)
     if (!unwind_register)
         return;
     jf_Buf b = JF_BUF_INIT;
-    exec_unwind_write(&b, r->base, r->size, r->frame, false);
+    exec_unwind_write(&b, r->base, r->size, r->frame);
     if (b.failed) {
         jf_buf_free(&b);
         return;

@@ -100,6 +100,32 @@ static void test_many(void)
     CHECK_INT(after.code_bytes, before.code_bytes);
 }
 
+/* Names for debuggers change, and their images are written anew when they are full. */
+static void test_names(void)
+{
+    enum { ALIVE = 300, ROUNDS = 20 };
+    static jf_Code *c[ALIVE];
+    char name[200];
+    int bad = 0;
+    for (unsigned k = 0; k < ALIVE; k++)
+        c[k] = constant(k + 0x200000000u);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        for (unsigned k = 0; k < ALIVE; k++) {
+            snprintf(name, sizeof name, "jiffi:name %u of %u, %0*d", round, k,
+                     (int)(k % 100 + 1), 0);
+            jf_code_rename(c[k], name);
+            bad += strcmp(jf_code_name(c[k]), name) != 0;
+        }
+        jf_code_free(c[round]);
+        c[round] = constant(round + 0x200000000u);
+    }
+    for (unsigned k = 0; k < ALIVE; k++)
+        bad += run(c[k]) != k + 0x200000000u;
+    CHECK_INT(bad, 0);
+    for (unsigned k = 0; k < ALIVE; k++)
+        jf_code_free(c[k]);
+}
+
 /* The pool grows, keeps what it has, and gives regions back. */
 static void test_growth(void)
 {
@@ -474,6 +500,7 @@ int main(int argc, char **argv)
         return debugged();
     test_many();
     test_growth();
+    test_names();
     test_threads();
     test_fork();
     test_stubs();
