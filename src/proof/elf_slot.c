@@ -12,6 +12,10 @@
 #include <string.h>
 #include <sys/auxv.h>
 
+const char elf_nobody[] = "that no library defines";
+const char elf_several[] =
+    "that several libraries define and that is not bound yet";
+
 /* --- symbols by name and version ----------------------------------------------------------- */
 
 /* The version with that number in a table of needs: what it is called. */
@@ -150,9 +154,9 @@ static const char *look_up(const ElfObject *o, const Elf64_Rela *r,
     for (uint32_t i = 0; i < elf_count(); i++)
         find_in(elf_nth(i), symbol, version, hash, &f);
     if (f.n == 0)
-        return "that no library defines";
+        return elf_nobody;
     if (f.n > 1)
-        return "that several libraries define and that is not bound yet";
+        return elf_several;
     *target = f.indirect ? choose(f.address) : f.address;
     return NULL;
 }

@@ -135,6 +135,8 @@ bool elf_span(uint64_t address, Span *span);
  * the library is loaded; NULL: it has none. */
 const char *elf_slot(const ProofCpu *cpu, uint64_t slot, uint64_t *target,
                      const char **symbol);
+/* Two of its reasons, which what is loaded later may change. */
+extern const char elf_nobody[], elf_several[];
 /* "memcpy", "memcpy+0x10", "libc.so.6+0x1234"; always terminated. */
 void elf_name(uint64_t address, char *name, size_t n);
 /* Is it one of libc's functions that end the process? */

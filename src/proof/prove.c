@@ -23,17 +23,17 @@ typedef struct Entry {
     Frame frame;
     State state;
     bool tls;
-    bool passing;      /* says no only because of how far the question had come */
-    uint32_t question; /* that it was answered for */
-    uint32_t
-        longest; /* instructions, callees included; of functions that are proved */
+    bool passing; /* its no may be a yes for the next question: asked anew then */
+    bool returns; /* proved: some way comes back */
+    uint32_t question;        /* that it was answered for */
+    uint32_t longest;         /* proved: instructions, callees included */
     uint32_t read, functions; /* with callees, each as often as it is called */
-    uint32_t why_at;          /* bytes from its start */
-    uint32_t culprit; /* not proved: the entry that says no; itself or a callee's */
-    uint32_t via;     /* ... and the callee through which, or PROOF_NONE */
-    const char *why;  /* of the culprit: static */
-    const char *symbol; /* it is about, or the callee's; borrowed */
-    bool returns;       /* proved: some way comes back */
+    /* Not proved: */
+    const char *why;    /* static; NULL: a callee says no */
+    uint32_t why_at;    /* bytes from its start: there, or the call of the callee */
+    uint32_t culprit;   /* the entry that says no, itself or further on */
+    uint32_t via;       /* the callee through which, or PROOF_NONE */
+    const char *symbol; /* that `why` is about, or the callee's; borrowed */
 } Entry;
 
 typedef struct Prover {
@@ -131,7 +131,8 @@ static const char outside[] = "leads out of these bytes";
 
 static bool is_passing(const char *why)
 {
-    return why == walk_no_budget || why == walk_no_memory || why == too_deep;
+    return why == walk_no_budget || why == walk_no_memory || why == too_deep ||
+           why == no_code || why == elf_nobody || why == elf_several;
 }
 
 static void answer_no(Prover *p, uint32_t e, const char *why, uint32_t at)

@@ -231,6 +231,28 @@ static void test_nowhere(void)
     free(heap);
 }
 
+/* Of glibc, and in nobody's way. */
+static const char rare[] = "libBrokenLocale.so.1";
+
+/* A library that was closed is not there, and is again when it is opened again. */
+static void test_closed(void)
+{
+    for (int k = 0; k < 3; k++) {
+        void *h = dlopen(rare, RTLD_LAZY);
+        void *f = h ? dlsym(h, "__ctype_get_mb_cur_max") : NULL;
+        jf_Proof p;
+        if (!CHECK(f != NULL))
+            return;
+        jf_prove(f, &p);
+        if (!CHECK(p.proved))
+            printf("    %s\n", p.reason);
+        CHECK_INT(dlclose(h), 0);
+        jf_prove(f, &p);
+        CHECK(!p.proved);
+        CHECK_STR(p.reason, "it is not in the code of a library");
+    }
+}
+
 static int memory_step(void *ctx)
 {
     jf_Proof p;
@@ -263,44 +285,83 @@ static void test_memory(void)
 
 /* --- several at once -------------------------------------------------------------------------- */
 
+static void *proved_one, *other_one;
+
 static void *prove_often(void *all_proved)
 {
-    void *f = symbol("libc.so.6", "labs");
     for (int i = 0; i < 2000; i++) {
         jf_Proof p;
-        jf_prove(f, &p);
+        jf_prove(proved_one, &p);
         *(int *)all_proved &= p.proved;
+        jf_prove(other_one, &p);
+        *(int *)all_proved &= !p.proved;
         if (i % 100 == 0)
             jf_proof_forget();
     }
     return NULL;
 }
 
-static void test_threads(void)
+/* Somebody opens and closes libraries all the time. */
+static void *open_often(void *stop)
 {
-    pthread_t threads[4];
-    int proved[4];
+    while (!__atomic_load_n((int *)stop, __ATOMIC_RELAXED)) {
+        void *h = dlopen(rare, RTLD_LAZY);
+        if (h)
+            dlclose(h);
+    }
+    return NULL;
+}
+
+static void start_threads(pthread_t *threads, int *proved)
+{
+    proved_one = symbol("libc.so.6", "labs");
+    other_one = symbol("libc.so.6", "atoi");
     for (int i = 0; i < 4; i++) {
         proved[i] = 1;
         CHECK_INT(pthread_create(&threads[i], NULL, prove_often, &proved[i]), 0);
     }
-    /* Children of a process in which others hold the lock go on proving. */
+}
+
+static void end_threads(pthread_t *threads, int *proved)
+{
+    for (int i = 0; i < 4; i++) {
+        pthread_join(threads[i], NULL);
+        CHECK(proved[i]);
+    }
+}
+
+static void test_threads(void)
+{
+    pthread_t threads[4], opener;
+    int proved[4], stop = 0;
+    CHECK_INT(pthread_create(&opener, NULL, open_often, &stop), 0);
+    start_threads(threads, proved);
+    end_threads(threads, proved);
+    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+    pthread_join(opener, NULL);
+}
+
+/* Children of a process in which others hold the lock go on proving. (Not while
+ * others open libraries: then glibc's own locks are lost to the child.) */
+static void test_fork(void)
+{
+    pthread_t threads[4];
+    int proved[4];
+    void *f = symbol("libc.so.6", "labs");
+    start_threads(threads, proved);
     for (int i = 0; i < 20; i++) {
         pid_t child = fork();
         if (child == 0) {
             jf_Proof p;
             alarm(60);
-            jf_prove(symbol("libc.so.6", "labs"), &p);
+            jf_prove(f, &p);
             _exit(p.proved ? 0 : 1);
         }
         int status = -1;
         CHECK(waitpid(child, &status, 0) == child);
         CHECK_INT(status, 0);
     }
-    for (int i = 0; i < 4; i++) {
-        pthread_join(threads[i], NULL);
-        CHECK(proved[i]);
-    }
+    end_threads(threads, proved);
 }
 
 int main(void)
@@ -315,8 +376,10 @@ int main(void)
     if (!jf_proof_why_not()) {
         test_process();
         test_nowhere();
+        test_closed();
         test_memory();
         test_threads();
+        test_fork();
     }
     return check_report("test_proof");
 }
