@@ -12,6 +12,7 @@ import weakref
 import call_samples
 import pytest
 
+import jiffi
 from jiffi import FFI
 
 
@@ -208,8 +209,11 @@ def test_foreign_thread(ffi, lib, gil):
         return x
 
     cb = ffi.callback("int(*)(int)", f)
-    if gil != "release":
-        pytest.skip("the caller would wait for a thread that waits for the GIL")
+    if gil == "hold":  # the caller waits for a thread that waits for the GIL
+        with pytest.raises(jiffi.HeldCallError, match="call_on_thread"):
+            lib.call_on_thread(cb, 50)
+        assert not seen
+        return
     assert lib.call_on_thread(cb, 50) == sum(range(50))
     assert threading.get_ident() not in seen
 
@@ -300,6 +304,7 @@ import os, sys, threading, warnings
 warnings.simplefilter("ignore")  # from 3.12 on Python warns about every such fork
 sys.path.insert(0, {os.path.dirname(os.path.abspath(__file__))!r})
 import call_samples
+import jiffi
 from jiffi import FFI
 ffi = FFI()
 ffi.cdef(call_samples.TYPES + call_samples.FUNCTIONS)
@@ -445,6 +450,7 @@ def run(script):
 
 def test_unraisable_text_for_people():
     script = """
+import jiffi
 from jiffi import FFI
 ffi = FFI()
 def boom(x):
@@ -461,6 +467,7 @@ cb(1)
 def test_called_while_python_shuts_down():
     script = """
 import atexit, ctypes
+import jiffi
 from jiffi import FFI
 ffi = FFI()
 ffi.cdef("int atexit(void (*f)(void));")
