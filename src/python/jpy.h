@@ -525,6 +525,8 @@ struct LibSource {
     PyObject *given;  /* what dlopen() was given, str or None; owned, given back by
                          close(); NULL: nothing that means anything elsewhere */
     int flags;        /* ... and how to open it */
+    bool escaped;     /* there may be pointers into it that do not keep it: do not
+                         unload it because nobody has it any more */
     PyObject *keeper; /* borrowed: the Handle (call.h) that functions and views of
                          variables hold; set by jpy_handle_new */
 };

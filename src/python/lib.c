@@ -13,6 +13,7 @@
  */
 #include "python/call.h"
 #include "python/cffi/stock.h"
+#include "python/checked.h"
 #include "python/pickle.h"
 
 #include <string.h>
@@ -82,11 +83,21 @@ static PyObject *variable(LibState *ls, const jf_Symbol *sym)
     return bad < 0 ? NULL : p;
 }
 
-/* An open array reads as a pointer to its first item, as cffi has it. */
-static PyObject *variable_read(PyObject *pointer)
+/* Who has a pointer that lies in a variable may look into the library with it. */
+static PyObject *variable_seen(LibState *ls, PyObject *pointer)
 {
-    CDataObject *p = (CDataObject *)pointer;
-    CTypeObject *ct = jpy_item(p->ctype);
+    LibSource *src = ls->handle->src;
+    if (pointer && src && !src->escaped)
+        src->escaped =
+            jpy_type_has_pointers(((CDataObject *)pointer)->ctype->type->to);
+    return pointer;
+}
+
+/* An open array reads as a pointer to its first item, as cffi has it. */
+static PyObject *variable_read(LibState *ls, PyObject *pointer)
+{
+    CDataObject *p = (CDataObject *)variable_seen(ls, pointer);
+    CTypeObject *ct = p ? jpy_item(p->ctype) : NULL;
     if (!ct)
         return NULL;
     if (!CType_IsOpen(ct))
@@ -235,7 +246,7 @@ static PyObject *lib_getattr(PyObject *self, PyObject *name)
                   : 0;
     if (bad == 0 && fill_symbol(ls, dict, sym) == 0) {
         if (is_variable(ls, sym))
-            o = variable_read(variable(ls, sym));
+            o = variable_read(ls, variable(ls, sym));
         else
             o = Py_XNewRef(PyDict_GetItemWithError(dict, name));
     }
@@ -311,7 +322,7 @@ static PyObject *vars_getattro(PyObject *self, PyObject *name)
         return Py_NewRef(o);
     PyObject *p =
         ls->variables ? PyDict_GetItemWithError(ls->variables, name) : NULL;
-    return p ? variable_read(p) : PyModule_Type.tp_getattro(self, name);
+    return p ? variable_read(ls, p) : PyModule_Type.tp_getattro(self, name);
 }
 
 static int vars_setattro(PyObject *self, PyObject *name, PyObject *value)
@@ -552,7 +563,7 @@ PyObject *jpy_lib_addressof(FFIObject *ffi, PyObject *lib, PyObject *name)
     LibState *ls = lib_state(lib);
     const jf_Symbol *sym = PyUnicode_Check(name) ? find_symbol(ls, name) : NULL;
     if (sym && is_variable(ls, sym))
-        return Py_XNewRef(variable(ls, sym));
+        return Py_XNewRef(variable_seen(ls, variable(ls, sym)));
     if (!sym || sym->kind != JF_SYM_FUNCTION) {
         PyErr_Format(PyExc_AttributeError,
                      "cffi library has no function or global variable named '%S'",

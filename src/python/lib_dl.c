@@ -12,7 +12,6 @@ typedef struct DlSource {
     LibSource base;
     State *st;
     jf_OsLib *lib; /* owned */
-    bool escaped;  /* there may be pointers into it that do not keep us */
 } DlSource;
 
 /* --- the source ------------------------------------------------------------------ */
@@ -40,8 +39,6 @@ static void *dl_address(LibSource *src, FFIObject *ffi, const jf_Symbol *sym)
                      is_variable ? "variable" : "function/symbol", sym->link,
                      src->name, d.hint ? d.hint : "no address");
     jf_diag_clear(&d);
-    if (p && is_variable && jpy_type_has_pointers(sym->type))
-        ((DlSource *)src)->escaped = true; /* by the value */
     return p;
 }
 
@@ -52,8 +49,7 @@ static PyObject *dl_function(LibSource *src, FFIObject *ffi, const jf_Symbol *sy
         return NULL;
     State *st = ffi->st;
     /* What it returns may lie in the library: a static string. */
-    if (jpy_type_has_pointers(sym->type->to))
-        ((DlSource *)src)->escaped = true;
+    src->escaped |= jpy_type_has_pointers(sym->type->to);
     if (!st->cffi)
         return jpy_function(ffi, src->keeper, sym, address);
     /* cffi's are plain function pointers; they keep nothing alive. */
@@ -63,7 +59,7 @@ static PyObject *dl_function(LibSource *src, FFIObject *ffi, const jf_Symbol *sy
     CTypeObject *ct = jpy_ctype_steal(st, pointer);
     PyObject *fn = ct ? jpy_cdata(ct, address) : NULL;
     Py_XDECREF((PyObject *)ct);
-    ((DlSource *)src)->escaped = true;
+    src->escaped = true;
     return fn;
 }
 
@@ -111,7 +107,7 @@ static int dl_close(LibSource *src)
     Py_CLEAR(src->given);
     /* The user closes at his own risk, but a library that is merely dropped stays
      * loaded while somebody may call into it. */
-    if (dl->escaped && Py_REFCNT(src->keeper) == 0)
+    if (src->escaped && Py_REFCNT(src->keeper) == 0)
         jf_os_lib_leave(lib);
     jf_free(dl);
     jf_Diag d = JF_DIAG_INIT;
