@@ -154,12 +154,25 @@ static PyObject *choose(const State *st, PyObject *own, const CxxBases *b,
     return e;
 }
 
+/* std::throw_with_nested() throws a type of the library's own, derived from what it
+ * was given: that is what is named. */
+static const char *type_thrown(const CxxBases *b)
+{
+    static const char *const wrappers[] = {"St17_Nested_exceptionI",
+                                           "NSt3__18__nestedI"};
+    for (size_t k = 0; k < JF_COUNT(wrappers); k++)
+        if (b->n > 1 &&
+            strncmp(b->list[0].name, wrappers[k], strlen(wrappers[k])) == 0)
+            return b->list[1].name;
+    return b->list[0].name;
+}
+
 PyObject *jpy_cxx_exception(const State *st, PyObject *own, const CxxBases *b)
 {
     if (!b->thrown.type)
         return foreign(st, b);
     const char *says = jf_cxx_what(b->list, b->n);
-    PyObject *type = jpy_cxx_type_name(b, b->list[0].name);
+    PyObject *type = jpy_cxx_type_name(b, type_thrown(b));
     PyObject *what = !type  ? NULL
                      : says ? jpy_cxx_text(says, strlen(says))
                             : Py_NewRef(Py_None);

@@ -168,7 +168,7 @@ def test_nested_exceptions_are_causes(lib):
     with pytest.raises(jiffi.CxxError) as caught:
         lib.nested()
     e = caught.value
-    assert e.what() == "outer"
+    assert (e.what(), e.type) == ("outer", "ns::my_error")
     assert type(e.__cause__) is ValueError and str(e.__cause__) == "middle"
     inner = e.__cause__.__cause__
     assert type(inner) is IndexError and str(inner) == "inner"
