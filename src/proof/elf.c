@@ -96,13 +96,34 @@ static int see_object(struct dl_phdr_info *info, size_t size, void *ctx)
     return l->failed;
 }
 
+static void loaded_free(Loaded *l)
+{
+    for (uint32_t i = 0; i < l->n_objects; i++)
+        jf_free(l->objects[i].order);
+    jf_free(l->objects);
+    jf_free(l->ranges);
+    memset(l, 0, sizeof *l);
+}
+
 void elf_forget(void)
 {
-    for (uint32_t i = 0; i < loaded.n_objects; i++)
-        jf_free(loaded.objects[i].order);
-    jf_free(loaded.objects);
-    jf_free(loaded.ranges);
-    memset(&loaded, 0, sizeof loaded);
+    loaded_free(&loaded);
+}
+
+/* What was there before and still is keeps its tables: the list only grew. */
+static void keep(Loaded *before)
+{
+    for (uint32_t i = 0; i < loaded.n_objects && i < before->n_objects; i++) {
+        ElfObject *old = &before->objects[i], *new = &loaded.objects[i];
+        if (old->base != new->base || old->phdrs != new->phdrs)
+            return;
+        *new = *old;
+        old->order = NULL;
+        if (new->is_libc) {
+            memcpy(loaded.ends, before->ends, sizeof loaded.ends);
+            loaded.n_ends = before->n_ends;
+        }
+    }
 }
 
 typedef struct Hold {
@@ -119,9 +140,13 @@ static int held(struct dl_phdr_info *info, size_t size, void *ctx)
     (void)size;
     bool closed = loaded.read && info->dlpi_subs != loaded.subs;
     if (!loaded.read || closed || info->dlpi_adds != loaded.adds) {
-        elf_forget();
+        Loaded before = loaded;
+        memset(&loaded, 0, sizeof loaded);
         dl_iterate_phdr(see_object, &loaded);
         loaded.read = !loaded.failed;
+        if (before.read && !closed)
+            keep(&before);
+        loaded_free(&before);
     }
     h->done = loaded.read;
     if (loaded.read)

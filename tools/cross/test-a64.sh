@@ -72,4 +72,7 @@ ninja -C build/a64 >build/a64.log 2>&1 || {
     exit 1
 }
 meson test -C build/a64 --no-rebuild --print-errorlogs --timeout-multiplier 4
+python3 tests/proof/run.py --driver build/a64/tests/proof/proof_driver --only hand \
+    --cc aarch64-linux-gnu-gcc --runner \
+    "qemu-aarch64 -L /usr/aarch64-linux-gnu -E LD_LIBRARY_PATH=$root/$sysroot/usr/lib/aarch64-linux-gnu"
 python3 tests/abi/fuzz.py --objects build/a64 --side a64-libffi --count "${1:-500}"
