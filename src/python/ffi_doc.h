@@ -44,13 +44,13 @@
 "csource is a str of C. On any error nothing of it is declared. override\n" \
 "allows to declare a name again, differently. packed=True lays out every\n" \
 "struct of this text without padding; pack=n (bytes, a power of two) caps\n" \
-"the alignment of members. gil ('auto', 'release' or 'hold') is the policy\n" \
+"the alignment of members. gil ('auto', 'release', 'hold') is the policy\n" \
 "of the functions declared here; None means that of the FFI. A single\n" \
 "function says it with __attribute__((jiffi_gil(\"hold\"))).\n" \
 "\n" \
 "may_throw=True: C++ exceptions that come out of these functions become\n" \
 "Python exceptions; see cxx_exception(). A single function says it with\n" \
-"__attribute__((may_throw)) or [[jiffi::may_throw]], and the contrary with\n" \
+"__attribute__((may_throw)) or [[jiffi::may_throw]], the contrary with\n" \
 "noexcept or __attribute__((nothrow)).\n" \
 "\n" \
 "Raises CDefError with file:line:column, the line and a caret."
@@ -85,11 +85,11 @@
 "Say what Python raises for a type of C++ exception.\n" \
 "\n" \
 "    ffi.cxx_exception('ns::parse_error', ParseError)\n" \
-"    ffi.cxx_exception('ns::error', lambda type, what: MyError(what, type))\n" \
+"    ffi.cxx_exception('ns::error', lambda type, what: MyError(what))\n" \
 "\n" \
 "Holds for the functions of this FFI that are declared may_throw: for\n" \
 "exceptions of that type, as C++ spells it in full, and of types publicly\n" \
-"derived from it, unless a nearer base has a meaning of its own. A class is\n" \
+"derived from it, unless a nearer base has its own meaning. A class is\n" \
 "called with what(), anything else with the type's name and what(); both\n" \
 "are str. None forgets the type.\n" \
 "\n" \
@@ -99,16 +99,15 @@
 "bad_typeid TypeError; system_error (with errno) and ios_base::failure\n" \
 "OSError; all others are jiffi.CxxError.\n" \
 "\n" \
-"Raises TypeError if `exception` is no class of exceptions, no callable and\n" \
+"Raises TypeError if `exception` is no class of exceptions, callable or\n" \
 "not None."
 
 #define DOC_gil \
-"gil(policy, function, ...)\n" \
-"gil(function) -> GilPolicy\n\n" \
+"gil($self, policy_or_function, /, *functions)\n--\n\n" \
 "Say or ask who keeps Python's lock (the GIL) while a function runs.\n" \
 "\n" \
 "    ffi.gil('hold', lib.f, 'g')  # keep it in lib.f() and in every g()\n" \
-"    ffi.gil(lib.f)               # what was asked for and decided, and why\n" \
+"    ffi.gil(lib.f)               # what was asked for, decided, and why\n" \
 "\n" \
 "gil(policy, *functions) changes the policy of functions of libraries, at\n" \
 "once, or by their names: then of every library that this FFI has opened\n" \
@@ -688,11 +687,11 @@
 "    fetch = ffi.aio(lib.fetch, cancel=lib.fetch_stop)\n" \
 "    n = await fetch(handle, buffer, len(buffer))\n" \
 "\n" \
-"threads=, affinity= (a set of CPUs) make threads of its own; otherwise all\n" \
+"threads=, affinity= (a set of CPUs) make its own threads; otherwise all\n" \
 "functions of this FFI share some. executor= is used instead of either.\n" \
-"When the task is cancelled, or a timeout ends, cancel is called from another\n" \
-"thread, with the arguments of the call, or those that cancel_args chooses\n" \
-"(positions, or a function of them); then, as without cancel, the await ends\n" \
+"When the task is cancelled, or times out, cancel is called from another\n" \
+"thread, with the call's arguments, or those that cancel_args chooses\n" \
+"(positions, or a function of them); then, as without it, the await ends\n" \
 "when C has come back. The arguments are held until then in any case.\n" \
 "Context variables are there in callbacks. Python's exit waits for C."
 
@@ -701,14 +700,14 @@
 "      error=None)\n--\n\n" \
 "The function, raising an exception where C says that it failed.\n" \
 "\n" \
-"    open = ffi.check(lib.open, errno='negative')   # FileNotFoundError ...\n" \
-"    step = ffi.check(lib.sqlite3_step, 'nonzero', message=lib.sqlite3_errstr)\n" \
+"    open = ffi.check(lib.open, errno='negative') # FileNotFoundError ...\n" \
+"    step = ffi.check(lib.db_step, 'nonzero', message=lib.db_errstr)\n" \
 "\n" \
-"fails: 'negative', 'nonzero', 'zero', 'minus one', 'null', 'errno' (it was\n" \
-"set), a predicate of the result, or a container of values. errno=True: errno\n" \
+"fails: 'negative', 'nonzero', 'zero', 'minus one', 'null', 'errno' (was\n" \
+"set), a predicate of the result, or a set of values. errno=True: errno\n" \
 "says why, and an OSError is raised; errno='negative' says both at once.\n" \
 "message: a C function that gets the result (or errno), nothing, or the\n" \
-"argument whose type it takes; or a Python function (result, *args). error:\n" \
+"argument whose type it takes; or a function (result, *args). error:\n" \
 "an exception class, or callable(code, text) that makes an exception;\n" \
 "jiffi.CallError otherwise. Other results are returned as they are."
 
@@ -740,7 +739,7 @@
 
 #define DOC_checked_report \
 "checked_report()\n--\n\n" \
-"What checked FFIs keep, as a dict: 'alive' (a list of (number, type, bytes,\n" \
+"What checked FFIs keep: a dict of 'alive' (a list of (number, type, bytes,\n" \
 "where it was allocated) of memory that is not freed, oldest first),\n" \
 "'bytes' (of it), 'made' and 'freed' (blocks so far), 'quarantined' and\n" \
 "'quarantined_bytes' (freed, and kept to be watched)."
