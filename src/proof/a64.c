@@ -148,7 +148,7 @@ typedef struct Access {
 static void do_access(Step *s, const Access *a)
 {
     Frame *f = &s->frame;
-    int32_t below;
+    int32_t below = 0;
     bool known = a->exact && known_place(f, a->rn, &below);
     uint32_t regs[2] = {a->rt, a->rt2};
     for (int k = 0; k < 2; k++) {
