@@ -325,23 +325,79 @@ static PyObject *checked_memmove(PyObject *self, PyObject *const *args,
 
 /* --- the class ------------------------------------------------------------------------ */
 
-static PyObject *checked_callback(PyObject *self, PyObject *const *args,
-                                  Py_ssize_t nargs, PyObject *kwnames)
+/* ffi.callback() with the callable at `at`: its pointers are looked for. */
+static PyObject *callback_of(PyObject *self, PyObject *const *args,
+                             Py_ssize_t nargs, PyObject *kwnames, Py_ssize_t at)
 {
-    PyObject *few[6];
-    if (nargs < 2 || nargs > 5 || !PyCallable_Check(args[1]) || kwnames)
-        return jpy_ffi_callback(self, args, nargs, kwnames);
-    for (Py_ssize_t i = 0; i < nargs; i++)
-        few[i] = args[i];
-    few[1] = jpy_checked_callback(args[1]);
-    PyObject *o = few[1] ? jpy_ffi_callback(self, few, nargs, NULL) : NULL;
-    Py_XDECREF(few[1]);
+    Py_ssize_t all = nargs + (kwnames ? PyTuple_GET_SIZE(kwnames) : 0);
+    PyObject *callable = args[at];
+    PyObject *wrapped = jpy_checked_callback(callable);
+    PyObject **own = wrapped ? PyMem_Malloc((size_t)all * sizeof *own) : NULL;
+    if (!own) {
+        Py_XDECREF(wrapped);
+        return wrapped ? PyErr_NoMemory() : NULL;
+    }
+    memcpy(own, args, (size_t)all * sizeof *own);
+    own[at] = wrapped;
+    PyObject *o = jpy_ffi_callback(self, own, nargs, kwnames);
+    PyMem_Free(own);
+    Py_DECREF(wrapped);
     if (o && Py_IS_TYPE(o, ((FFIObject *)self)->st->cdata_ext_type)) {
         CDataExt *x = (CDataExt *)o; /* repr() tells of the callable */
         if (x->ext == EXT_CALLBACK && x->extra)
-            Py_SETREF(x->extra, Py_NewRef(args[1]));
+            Py_SETREF(x->extra, Py_NewRef(callable));
     }
     return o;
+}
+
+/* The decorator; `self` is (ffi, type, names, values...). */
+static PyObject *decorate(PyObject *self, PyObject *callable)
+{
+    enum { MOST = 16 };
+    PyObject *args[MOST];
+    PyObject *names = PyTuple_GET_ITEM(self, 2);
+    Py_ssize_t n = PyTuple_GET_SIZE(self) - 3;
+    args[0] = PyTuple_GET_ITEM(self, 1);
+    args[1] = callable;
+    for (Py_ssize_t i = 0; i < n; i++)
+        args[2 + i] = PyTuple_GET_ITEM(self, 3 + i);
+    PyObject *ffi = PyTuple_GET_ITEM(self, 0);
+    if (!PyCallable_Check(callable))
+        return jpy_ffi_callback(ffi, args, 2, n ? names : NULL);
+    return callback_of(ffi, args, 2, n ? names : NULL, 1);
+}
+
+static PyMethodDef decorate_def = {"callback", decorate, METH_O, NULL};
+
+static PyObject *checked_callback(PyObject *self, PyObject *const *args,
+                                  Py_ssize_t nargs, PyObject *kwnames)
+{
+    Py_ssize_t names = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
+    for (Py_ssize_t i = 0; i < names; i++) {
+        if (PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, i),
+                                             "python_callable") == 0)
+            return PyCallable_Check(args[nargs + i])
+                       ? callback_of(self, args, nargs, kwnames, nargs + i)
+                       : jpy_ffi_callback(self, args, nargs, kwnames);
+    }
+    if (nargs >= 2 && PyCallable_Check(args[1]))
+        return callback_of(self, args, nargs, kwnames, 1);
+    /* Whatever is wrong is said now, as is the use of a type by name. */
+    PyObject *plain = jpy_ffi_callback(self, args, nargs, kwnames);
+    if (!plain || nargs != 1 || names > 8)
+        return plain;
+    PyObject *bound = PyTuple_New(3 + names);
+    if (bound) {
+        PyTuple_SET_ITEM(bound, 0, Py_NewRef(self));
+        PyTuple_SET_ITEM(bound, 1, Py_NewRef(args[0]));
+        PyTuple_SET_ITEM(bound, 2, Py_NewRef(kwnames ? kwnames : Py_None));
+        for (Py_ssize_t i = 0; i < names; i++)
+            PyTuple_SET_ITEM(bound, 3 + i, Py_NewRef(args[1 + i]));
+    }
+    Py_DECREF(plain);
+    PyObject *f = bound ? PyCFunction_New(&decorate_def, bound) : NULL;
+    Py_XDECREF(bound);
+    return f;
 }
 
 /* clang-format off */
@@ -410,8 +466,8 @@ PyTypeObject *jpy_checked_ffi_class(State *st, PyTypeObject *type)
     /* A subclass of the user's: its methods first, then ours. */
     const char *name = strrchr(type->tp_name, '.');
     made = PyObject_CallFunction((PyObject *)&PyType_Type, "s(OO){sO}",
-                                 name ? name + 1 : type->tp_name, type, ck->ffi_type,
-                                 "_unchecked", type);
+                                 name ? name + 1 : type->tp_name, type,
+                                 ck->ffi_type, "_unchecked", type);
     if (made && PyDict_SetItem(ck->ffi_classes, (PyObject *)type, made) < 0)
         Py_CLEAR(made);
     return (PyTypeObject *)made;
