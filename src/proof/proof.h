@@ -9,6 +9,7 @@
  *   and indirect functions are followed to where they lead now);
  *   no system call, no atomic access (lock prefix, xchg with memory), no indirect
  *   jump or call, no repeated string instruction, no instruction that waits;
+ *   `ret` finds the stack as it was at entry: no switch to another one;
  *   the instructions on the longest way, callees included, are fewer than a limit.
  *
  * A path that ends in a function which never returns (abort, __stack_chk_fail) is
@@ -26,8 +27,9 @@ typedef struct jf_Proof {
     uint32_t functions;    /* read, itself included */
     const void *at;        /* not proved: the instruction that says no */
     char reason[160];      /* a sentence without its full stop: "it jumps back at
-                              +0x12 (a loop)", "every path of 14 instructions is
-                              straight"; names symbols where it can */
+                              +0x12, as a loop does", "it comes back after at most 14
+                              instructions, without a loop or a wait"; names symbols
+                              where it can; distances are from the function named last */
 } jf_Proof;
 
 /* Read the function at `address` in this process. Never fails: what cannot be read

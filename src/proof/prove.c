@@ -235,6 +235,9 @@ static const char *longest_way(const Prover *p, const Walk *w, uint32_t *longest
     return *longest <= PROOF_LONGEST ? NULL : too_long;
 }
 
+/* Counts end here: what is called on many ways is counted on each. */
+enum { MANY = 1000000000 };
+
 static void answer_yes(Prover *p, uint32_t e, const Walk *w)
 {
     Entry *x = &p->entries[e];
@@ -259,8 +262,10 @@ static void answer_yes(Prover *p, uint32_t e, const Walk *w)
         for (uint32_t k = 0; k < i && !again; k++)
             again = w->calls[k].entry == c->entry;
         x->tls |= callee->tls;
-        x->read += again ? 0 : callee->read;
-        x->functions += again ? 0 : callee->functions - c->part;
+        if (again || x->read > MANY || x->functions > MANY)
+            continue;
+        x->read += callee->read;
+        x->functions += callee->functions - c->part;
     }
     x->state = STATE_PROVED;
 }
