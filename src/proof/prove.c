@@ -235,8 +235,11 @@ static const char *longest_way(const Prover *p, const Walk *w, uint32_t *longest
     return *longest <= PROOF_LONGEST ? NULL : too_long;
 }
 
-/* Counts end here: what is called on many ways is counted on each. */
-enum { MANY = 1000000000 };
+/* Counts end somewhere: what is called on many ways is counted on each. */
+static uint32_t sum(uint32_t a, uint32_t b)
+{
+    return a > 1000000000 - b ? 1000000000 : a + b;
+}
 
 static void answer_yes(Prover *p, uint32_t e, const Walk *w)
 {
@@ -262,10 +265,10 @@ static void answer_yes(Prover *p, uint32_t e, const Walk *w)
         for (uint32_t k = 0; k < i && !again; k++)
             again = w->calls[k].entry == c->entry;
         x->tls |= callee->tls;
-        if (again || x->read > MANY || x->functions > MANY)
+        if (again)
             continue;
-        x->read += callee->read;
-        x->functions += callee->functions - c->part;
+        x->read = sum(x->read, callee->read);
+        x->functions = sum(x->functions, callee->functions - c->part);
     }
     x->state = STATE_PROVED;
 }
