@@ -12,10 +12,10 @@
  * leaves open (`...`) is answered from the tables. All tables are sorted by
  * `name` (strcmp), except texts and includes. All pointers are to static data.
  *
- * A Python callback that raises within a call leaves its exception to that call, which
- * looks for it when C has returned. Modules whose jiffi_module ends before
- * `callback_errors` do not look: callbacks within their calls leave nothing, what they
- * raise goes to sys.unraisablehook.
+ * A Python callback that raises within a call leaves its exception to that call,
+ * which looks for it when C has returned. Modules whose jiffi_module ends before
+ * `callback_errors` do not look: callbacks within their calls leave nothing, what
+ * they raise goes to sys.unraisablehook.
  *
  * Import: the module's Py_mod_exec function calls jiffi_exec() below, with the name
  * of the back end ("jiffi._jiffi" or "_cffi_backend"). That calls the back end's
@@ -52,8 +52,8 @@
  *       return jiffi_from_signed(result);
  *   }
  *
- * The second reads arguments by jiffi_get_int() and the like, which raise, and calls
- * between jiffi_start(self, &jiffi_ways[3]) and jiffi_finish().
+ * The second reads arguments by jiffi_get_int() and the like, which raise, and
+ * calls between jiffi_begin_call(self, &jiffi_ways[3]) and jiffi_end_call().
  */
 #ifndef JIFFI_MODULE_ABI_H
 #define JIFFI_MODULE_ABI_H
@@ -169,13 +169,15 @@ typedef struct jiffi_module {
     /* Of the FFI: 0 as usual, 1 "raise", 2 "print". A module that has this member
      * looks for exceptions after its calls. */
     unsigned callback_errors;
-    /* Room for a JIFFI_WAY of each symbol, in their order, 0 at first: how its wrapper
-     * makes calls. NULL: wrappers do as their `gil` was when they were generated. */
+    /* Room for a JIFFI_WAY of each symbol, in their order, 0 at first: how its
+     * wrapper makes calls. NULL: wrappers do as their `gil` was when they were
+     * generated. */
     unsigned char *ways;
 } jiffi_module;
 
 /* How a function is called; jiffi decides when it is called first, and may decide
- * anew: it sets the byte to 0. ORDER WAY: from JIFFI_PROVED on nobody is called back. */
+ * anew: it sets the byte to 0. ORDER WAY: from JIFFI_PROVED on nobody is called
+ * back. */
 enum {
     JIFFI_UNDECIDED = 0, /* or not by wrappers' own means: the second wrapper does it */
     JIFFI_RELEASE = 1,   /* without the GIL */
@@ -206,12 +208,12 @@ typedef struct jiffi_near {
     PyObject *(*from_double)(double v);
     PyThreadState *(*let_go)(void);      /* PyEval_SaveThread */
     void (*take)(PyThreadState *thread); /* PyEval_RestoreThread */
-    /* Seen from the thread pointer: the exception that a callback has left for the call
-     * around it, NULL if none has. Bytes; never 0 where `error` is not. */
+    /* Seen from the thread pointer: the exception that a callback has left for the
+     * call around it, NULL if none has. Bytes; never 0 where `error` is not. */
     ptrdiff_t pending;
-    /* Calls that keep the GIL: the first of the two pointers is the function (`self`)
-     * while it runs, set by hold_begin and set to NULL afterwards; if the other is not
-     * NULL then, there may be something to raise. */
+    /* Calls that keep the GIL: the first of the two pointers is the function
+     * (`self`) while it runs, set by hold_begin and set to NULL afterwards; if the
+     * other is not NULL then, there may be something to raise. */
     void (*hold_begin)(PyObject *self);
     void *volatile *held;
     int (*failed)(void); /* 1 with the exception set, if there is something to raise */
@@ -266,18 +268,18 @@ typedef struct jiffi_exports {
      * bytes from one to the next. NULL: they do not. */
     char *zero;
     ptrdiff_t small_step;
-    /* Fills `here`, if this jiffi knows all of what the module knows of it. `module`
-     * has been loaded. */
+    /* Fills `here`, if this jiffi knows all of what the module knows of it.
+     * `module` has been loaded. */
     void (*tell)(const jiffi_module *module, jiffi_near *here);
     /* Instead of hold_enter, before the call. */
     void (*hold_begin)(PyObject *self);
-    /* After a call and release_leave or hold_leave: -1 with an exception that came up
-     * in a callback, 0. `held`: the GIL was kept. */
+    /* After a call and release_leave or hold_leave: -1 with an exception that came
+     * up in a callback, 0. `held`: the GIL was kept. */
     int (*call_end)(int held);
     /* JIFFI_WAY of a function. */
     unsigned (*way)(PyObject *self);
-    /* Directly before (0) and after (1) the C function, and with the GIL at the end of
-     * the call (2). */
+    /* Directly before (0) and after (1) the C function, and with the GIL at the end
+     * of the call (2). */
     void (*observe)(PyObject *self, int when);
 } jiffi_exports;
 
@@ -477,7 +479,7 @@ JIFFI_LOCAL PyObject *jiffi_from_unsigned(unsigned long long v)
 typedef struct jiffi_state {
     int *error; /* &errno of this thread, or NULL: through the table */
     void *thread;
-    PyObject *self; /* of jiffi_start() */
+    PyObject *self; /* of jiffi_begin_call() */
     unsigned way;
 } jiffi_state;
 
@@ -569,8 +571,9 @@ JIFFI_LOCAL int jiffi_held(jiffi_state s)
     return jiffi_end(1);
 }
 
-/* As jiffi has decided, which `way` remembers where wrappers can do it themselves. */
-JIFFI_LOCAL jiffi_state jiffi_start(PyObject *self, unsigned char *way)
+/* As jiffi has decided, which `way` remembers where wrappers can do it themselves.
+ * */
+JIFFI_LOCAL jiffi_state jiffi_begin_call(PyObject *self, unsigned char *way)
 {
     jiffi_state s;
     unsigned w = *way, how;
@@ -590,7 +593,7 @@ JIFFI_LOCAL jiffi_state jiffi_start(PyObject *self, unsigned char *way)
     return s;
 }
 /* 0, or -1 with an exception that came up in a callback. */
-JIFFI_LOCAL int jiffi_finish(jiffi_state s)
+JIFFI_LOCAL int jiffi_end_call(jiffi_state s)
 {
     unsigned how = s.way & (JIFFI_OBSERVED - 1);
     int bad = 0;
@@ -708,8 +711,9 @@ JIFFI_INLINE void jiffi_errno_in(void)
     jiffi_put_int_at(jiffi_here.saved_errno, jiffi_int_at(jiffi_here.error));
 }
 
-/* By a way, not 0, that jiffi_start() has remembered. What the first returns is for the
- * second, which gives 1 with an exception that came up in a callback, or 0. */
+/* By a way, not 0, that jiffi_begin_call() has remembered. What the first returns
+ * is for the second, which gives 1 with an exception that came up in a callback, or
+ * 0. */
 JIFFI_INLINE PyThreadState *jiffi_go(PyObject *self, unsigned way)
 {
     PyThreadState *thread = NULL;

@@ -199,8 +199,8 @@ def _call(symbol, way, function):
     call = _called(symbol, function, ["x%d" % i for i in range(len(symbol["params"]))])
     give, fail = (("object = ", "goto done") if _has_pointers(symbol) else
                   ("return ", "return NULL"))
-    return ["jiffi_state state = jiffi_start(self, &%s);" % way, call,
-            "if (jiffi_finish(state) < 0)", "    %s;" % fail] + _give(
+    return ["jiffi_state state = jiffi_begin_call(self, &%s);" % way, call,
+            "if (jiffi_end_call(state) < 0)", "    %s;" % fail] + _give(
         symbol, "from", give)
 
 
