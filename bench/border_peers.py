@@ -309,5 +309,5 @@ SECTIONS = [
     ("callback", "a callback, its exceptions", "ns", CALLBACK_CASES, CALLBACK_PEERS,
      ("raise", "print"), False),
     ("check", "an error code as an exception", "ns", CHECK_CASES, CHECK_PEERS, (), False),
-    ("aio", "awaiting a call", "us", AIO_CASES, AIO_PEERS, (), True),
+    ("aio", "awaiting a call", "us", AIO_CASES, AIO_PEERS, ("aio", "cffi_api"), True),
 ]
