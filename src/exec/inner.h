@@ -52,6 +52,7 @@ struct Region {
     Page *pages;         /* owned */
     SymFile **groups;    /* owned, by EXEC_GROUP pages; NULL: none registered */
     void *unwind;        /* owned: registered unwind record, or NULL */
+    void (*second)(void *); /* where it was registered as well; NULL */
 };
 
 extern const jf_ExecCpu *exec_cpu; /* NULL: no encoder */

@@ -105,13 +105,19 @@ static Register unwind_register, unwind_deregister;
 static jf_OsLib *unwind_library; /* stays open: the unwinder keeps our records */
 static jf_OsOnce unwind_once = JF_OS_ONCE;
 
+/* LLVM's libunwind: its __register_frame wants something else. */
+#define LLVM_ADD "__unw_add_dynamic_eh_frame_section"
+#define LLVM_DROP "__unw_remove_dynamic_eh_frame_section"
+
 static void find_in(const char *library)
 {
     jf_OsLib *lib;
     if (jf_os_lib_open(library, 0, &lib, NULL) != JF_OK)
         return;
-    void *add = jf_os_lib_symbol(lib, "__register_frame", NULL);
-    void *drop = jf_os_lib_symbol(lib, "__deregister_frame", NULL);
+    bool llvm = jf_os_lib_symbol(lib, LLVM_ADD, NULL) != NULL;
+    void *add = jf_os_lib_symbol(lib, llvm ? LLVM_ADD : "__register_frame", NULL);
+    void *drop =
+        jf_os_lib_symbol(lib, llvm ? LLVM_DROP : "__deregister_frame", NULL);
     if (add && drop) {
         unwind_register = (Register)(uintptr_t)add;
         unwind_deregister = (Register)(uintptr_t)drop;
@@ -135,6 +141,19 @@ jf_OsLib *exec_unwind_library(void)
     return unwind_library;
 }
 
+/* A door of LLVM's libunwind, if that is there beside the one above: libc++ may have
+ * brought it. It stays then. NULL: it is not. */
+static Register second_unwinder(const char *door)
+{
+    jf_OsLib *lib = jf_os_lib_loaded("libunwind.so.1");
+    void *p = lib ? jf_os_lib_symbol(lib, door, NULL) : NULL;
+    if (p)
+        jf_os_lib_leave(lib);
+    jf_os_lib_close(lib, NULL);
+    Register f = (Register)(uintptr_t)p;
+    return f == unwind_register || f == unwind_deregister ? NULL : f;
+}
+
 void exec_unwind_add(Region *r)
 {
     jf_os_once(&unwind_once, unwind_find);
@@ -148,12 +167,18 @@ void exec_unwind_add(Region *r)
     }
     r->unwind = b.p; /* owned by the region from here on */
     unwind_register(r->unwind);
+    r->second = second_unwinder(LLVM_ADD);
+    if (r->second)
+        r->second(r->unwind);
 }
 
 void exec_unwind_drop(Region *r)
 {
+    Register drop = r->second ? second_unwinder(LLVM_DROP) : NULL;
     if (r->unwind)
         unwind_deregister(r->unwind);
+    if (drop)
+        drop(r->unwind);
     jf_free(r->unwind);
     r->unwind = NULL;
 }

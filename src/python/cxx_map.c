@@ -159,7 +159,7 @@ static PyObject *choose(const State *st, PyObject *own, const CxxBases *b,
 static const char *type_thrown(const CxxBases *b)
 {
     static const char *const wrappers[] = {"St17_Nested_exceptionI",
-                                           "NSt3__18__nestedI"};
+                                           "St8__nestedI"};
     for (size_t k = 0; k < JF_COUNT(wrappers); k++)
         if (b->n > 1 &&
             strncmp(b->list[0].name, wrappers[k], strlen(wrappers[k])) == 0)

@@ -23,9 +23,9 @@ static void cleanup(_Unwind_Reason_Code why, struct _Unwind_Exception *e)
     cleaned++;
 }
 
-static struct _Unwind_Exception thrown = {
-    .exception_class = 0x4a46544553540000, /* "JFTEST" */
-    .exception_cleanup = cleanup};
+static struct _Unwind_Exception thrown = {.exception_class =
+                                              0x4a46544553540000, /* "JFTEST" */
+                                          .exception_cleanup = cleanup};
 
 static long throws_or_adds(long a, long b)
 {
@@ -110,7 +110,8 @@ static void test_named(void)
     int status = 0;
     waitpid(child, &status, 0);
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-    CHECK(strstr(text, "jiffi: an exception of class 'JFTEST' came out of") == text);
+    CHECK(strstr(text, "jiffi: an exception of class 'JFTEST' came out of") ==
+          text);
     CHECK(strstr(text, "not declared may_throw") != NULL);
 }
 
