@@ -129,7 +129,8 @@ def _declares(ffi, cls, gil, rows, grown):
 def _make(cls, gil, rows, checked=None):
     """A new FFI. Of a subclass: what its own __init__() does is not repeated."""
     ffi = cls.__new__(cls, checked=checked) if checked else cls.__new__(cls)
-    FFI.__init__(ffi, gil=gil)
+    gil, _, errors = gil.partition(" ")
+    FFI.__init__(ffi, gil=gil, callback_errors=errors or None)
     for row in rows:
         if isinstance(row, tuple) and len(row) == 2:
             ffi.gil(row[0], *row[1])
@@ -146,7 +147,8 @@ def _make(cls, gil, rows, checked=None):
 
 def _ffi(key, home, cls, gil, rows, checked=None):
     """The FFI of these rows: (text, packed, pack, override, gil), one to include, or
-    (policy, names) as ffi.gil() has them."""
+    (policy, names) as ffi.gil() has them. `gil` is a word, or two: "auto print" of
+    FFI(callback_errors="print")."""
     with _lock:
         ffi = _by_key.get(key)
         if ffi is not None and _declares(ffi, cls, gil, rows, True):

@@ -26,6 +26,10 @@
 "waits for nobody; see gil(). backend is accepted for compatibility with\n" \
 "cffi and ignored.\n" \
 "\n" \
+"callback_errors says what becomes of exceptions in callbacks: 'raise', by\n" \
+"the call of C that is around the callback, or 'print', as cffi does; a\n" \
+"callback of its own mind says errors=, see callback().\n" \
+"\n" \
 "may_throw=True says of every cdef() that C++ exceptions may come out of\n" \
 "its functions; see cxx_exception().\n" \
 "\n" \
@@ -137,7 +141,12 @@
 "\n" \
 "error is the value that C gets when the callable raises (default: zero\n" \
 "bytes). onerror(exception, value, traceback) is called then; what it\n" \
-"returns, unless None, is the result for C.\n" \
+"returns, unless None, is the result for C, and the exception is dealt\n" \
+"with. errors says what becomes of it otherwise: 'raise', by the call of\n" \
+"C around the callback once C returns, until when no other callback of\n" \
+"that call runs; 'continue', the same, but this one runs all the same;\n" \
+"'print', as cffi does; None, as the FFI says it. What no call is around\n" \
+"(threads of C, ctypes) goes to sys.unraisablehook.\n" \
 "\n" \
 "lifetime='forever' keeps it, an object keeps it as long as that lives.\n" \
 "When C calls one that was freed, C gets zeros and a ReferenceError that\n" \
@@ -529,8 +538,10 @@
 "(ValueError)."
 
 #define DOC_def_extern \
-"def_extern($self, name=None, error=None, onerror=None)\n--\n\n" \
-"Only for FFI objects of compiled modules: raises ValueError."
+"def_extern($self, name=None, error=None, onerror=None, errors=None)\n--\n\n" \
+"A decorator: the function becomes the body of the extern \"Python\"\n" \
+"function of its name (or `name`). error, onerror and errors are those of\n" \
+"callback(). Only for FFI objects of compiled modules, else ValueError."
 
 #define DOC_set_source \
 "set_source($self, module_name, source, source_extension='.c', **kwds)\n--\n\n" \

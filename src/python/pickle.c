@@ -55,6 +55,7 @@ void jpy_origin_leave(FFIObject *ffi)
     if (!o)
         return;
     o->gil = ffi->gil;
+    o->callback_errors = ffi->callback_errors;
     unlink_origin(o);
     ffi->origin = NULL;
     Py_DECREF((PyObject *)o);
@@ -142,13 +143,19 @@ static PyObject *get_module(PyObject *self, void *closure)
     return Py_NewRef(module ? module : Py_None);
 }
 
+/* "auto", or, with callback_errors=, "auto print". */
 static PyObject *get_gil(PyObject *self, void *closure)
 {
     (void)closure;
+    static const char *const errors[] = {
+        [ERRORS_DEFAULT] = "", [ERRORS_RAISE] = " raise", [ERRORS_PRINT] = " print"};
     static const char *const words[] = {"default", "release", "hold", "auto"};
     const Origin *o = (Origin *)self;
     uint8_t gil = o->ffi ? o->ffi->gil : o->gil;
-    return PyUnicode_FromString(words[gil <= JF_GIL_AUTO ? gil : JF_GIL_DEFAULT]);
+    uint8_t e = o->ffi ? o->ffi->callback_errors : o->callback_errors;
+    return PyUnicode_FromFormat("%s%s",
+                                words[gil <= JF_GIL_AUTO ? gil : JF_GIL_DEFAULT],
+                                errors[e < JF_COUNT(errors) ? e : ERRORS_DEFAULT]);
 }
 
 static PyMethodDef origin_methods[] = {

@@ -20,6 +20,7 @@ typedef struct Origin {
                              Origin for each include, in order */
     PyObject *module; /* str: the generated module whose `ffi` it is; NULL */
     uint8_t gil;      /* jf_Gil of the FFI; kept here when it goes */
+    uint8_t callback_errors; /* ERRORS_*, likewise */
 } Origin;
 
 /* For a new FFI. NULL with an exception. */
