@@ -274,13 +274,18 @@ def test_batch(plain):
     ffi, lib = plain
     bad = ffi.callback("int(int)", boom)
     fine = ffi.callback("int(int)", lambda x: x)
+    lib.keep(fine)
     with ffi.batch() as batch:
-        lib.poke(1)
+        x = batch(lib.poke, 1)
+        y = batch(lib.poke, x) + 1
+    assert (x.value, y.value) == (1, 2)
     lib.keep(bad)
-    with pytest.raises(Boom):
-        batch.run()
+    for _ in range(2):
+        with pytest.raises(Boom):
+            batch.run()
     lib.keep(fine)
     batch.run()
+    assert (x.value, y.value) == (1, 2)
 
 
 def test_extern_python(unraisable):
