@@ -251,8 +251,7 @@ PyObject *jpy_function_ready(FFIObject *ffi, PyObject *lib, const jf_Symbol *sym
     }
     cd->owner = (PyObject *)f;
     f->cdata = cd;
-    /* A compiled wrapper catches nothing: jiffi calls what it would call. */
-    if (wrapper && !(f->throws && address && jpy_checked_can_call(f->fn))) {
+    if (wrapper) {
         f->def.ml_meth = wrapper;
         f->def.ml_flags = flags;
         f->ready = 1;

@@ -141,7 +141,17 @@ static PyObject *ready(ModGen *g, FFIObject *ffi, const jf_Symbol *sym,
         return mismatch(g, sym);
     void *direct = (void *)(uintptr_t)s->direct;
     /* A wrapper checks nothing: what it calls is called with checks. */
-    bool anew = ffi->checked && direct && jpy_checked_can_call(sym->type);
+    bool throws = (sym->flags & JF_S_MAY_THROW) != 0;
+    bool can = direct && jpy_checked_can_call(sym->type);
+    bool anew = can && (ffi->checked || throws);
+    if (throws && !can) {
+        PyErr_Format(PyExc_NotImplementedError,
+                     "%s() is declared may_throw, but has types that only the "
+                     "module's compiled wrapper can pass, which catches nothing; "
+                     "declare it noexcept",
+                     sym->name);
+        return NULL;
+    }
     PyObject *f = jpy_function_ready(ffi, g->source.keeper, sym, direct,
                                      anew ? NULL : s->wrapper, s->flags);
     CDataObject *cd = f ? (CDataObject *)jpy_function_cdata(ffi->st, f) : NULL;

@@ -442,6 +442,21 @@ ffi.fuse(lambda x: lib.unmarked(x), "int(int)")(-1)
     assert "is not declared may_throw" in done.stderr
 
 
+@pytest.mark.parametrize("checked", [False, True])
+def test_sized_and_checked(checked):
+    ffi, lib = opened(checked=checked)
+    total = ffi.sized(lib.sum, n="p")
+    assert total([1, 2, 3]) == 6
+    for call in (lambda: total([1, 2, -3]), lambda: lib.sum([1, 2, -3], 3)):
+        with pytest.raises(IndexError, match="^item 2$"):
+            call()
+    with pytest.raises(ArithmeticError):
+        lib.variadic(1, ffi.cast("int", -1))
+    with pytest.raises(ValueError):
+        lib.big(1)
+    assert lib.alive_now() == 0
+
+
 def test_from_many_threads(lib):
     wrong = []
 
