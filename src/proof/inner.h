@@ -27,9 +27,10 @@ enum {
     PROOF_MEMORY = 1 << 16
 };
 
-/* False, the rule of proof.h: a jump back is a loop. True: what a jump back leads to is
- * read as a part of its own, and only ways that come by the same place twice are loops;
- * compilers jump back to an end that is shared. Set before the first question. */
+/* True, the rule of proof.h: what a jump back leads to is read as a part of its own, and
+ * only ways that come by the same place twice are loops; compilers jump back to an end
+ * that is shared. False, for tests: every jump back is one. Set before the first
+ * question. */
 extern bool proof_follow_back;
 
 /* --- the stack ---------------------------------------------------------------------- */

@@ -4,7 +4,8 @@
  * *proves* that it comes back soon and waits for nobody, or it does not: there is no
  * guess. The rule:
  *
- *   every jump goes forward, inside the function;
+ *   no way through it comes by the same place twice: jumps go forward, or back to
+ *   where nothing leads to them again;
  *   every call goes to a function that is proved as well (procedure linkage table
  *   and indirect functions are followed to where they lead now);
  *   no system call, no atomic access (lock prefix, xchg with memory), no indirect

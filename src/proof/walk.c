@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-bool proof_follow_back = false;
+bool proof_follow_back = true;
 
 const char walk_back[] = "jumps back";
 const char walk_no_memory[] = "could not be read: out of memory";

@@ -47,7 +47,7 @@ int main(int argc, char **argv)
     for (; i < argc && strncmp(argv[i], "--", 2) == 0; i++) {
         now |= strcmp(argv[i], "--now") == 0;
         cold |= strcmp(argv[i], "--cold") == 0;
-        proof_follow_back |= strcmp(argv[i], "--back") == 0;
+        proof_follow_back &= strcmp(argv[i], "--strict") != 0;
     }
     if (i + 1 != argc)
         return 2;

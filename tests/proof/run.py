@@ -3,11 +3,11 @@
 """What jf_prove says of functions on both sides of the line, and of whole libraries.
 
     run.py --driver BUILD/tests/proof/proof_driver [--cc gcc] [--runner "qemu-aarch64 ..."]
-           [--only hand,libraries] [--show PATTERN] [--cold] [--back]
+           [--only hand,libraries] [--show PATTERN] [--cold] [--strict]
 
 hand: functions_c.txt and functions_x64.txt, compiled into a library that is loaded with
 slots of its linkage table filled at once and with slots that are not, and a third time
-with jumps back followed (proof_follow_back).
+with every jump back taken for a loop (proof_follow_back).
 libraries: every function that libm, libz, libsqlite3, libcrypto and libc export gets an
 answer; the shares that are proved are printed, and known ones compared.
 
@@ -167,13 +167,13 @@ def hand(options, report):
                                      "-fno-optimize-sibling-calls", "-Wl,-z,lazy",
                                      os.path.join(HERE, "other.c"), "-o", other], check=True)
         rows, objects = compile_rows(options.cc, where, cpu)
-        for how in "lazy", "now", "lazy back":
+        for how in "lazy", "now", "lazy strict":
             library = os.path.join(where, "libcases_%s.so" % how.split()[0])
             subprocess.run(options.cc + ["-shared", "-Wl,-Bsymbolic", "-Wl,-z," + how.split()[0],
                                          *objects, "-L" + where, "-lother", "-lm",
                                          "-Wl,-rpath," + where, "-o", library], check=True)
             answers, status = ask(options, library, [r.name for r in rows],
-                                  *({"now": ["--now"], "lazy back": ["--back"]}.get(how, [])))
+                                  *({"now": ["--now"], "lazy strict": ["--strict"]}.get(how, [])))
             report.check(status == 0, "%s: the driver ended with %d" % (how, status))
             for row in rows:
                 check_row(report, how, row, answers.get(row.name))
@@ -186,7 +186,7 @@ def check_row(report, how, row, got):
     if got is None:
         report.check(False, "%s (%s): no answer" % (row.name, how))
         return
-    if "back" in row.how and how != "lazy back" and "it jumps back" in got.reason:
+    if "back" in row.how and how == "lazy strict" and "it jumps back" in got.reason:
         report.check(got.verdict == "no", "%s (%s): %s" % (row.name, how, got))
         return
     want = "no" if row.verdict == "no" else "yes"
@@ -207,7 +207,7 @@ def libraries(options, report):
             print("%s: not here, left out" % soname)
             continue
         names = elf.functions(path)
-        flags = ["--" + f for f in ("cold", "back") if getattr(options, f)]
+        flags = ["--" + f for f in ("cold", "strict") if getattr(options, f)]
         answers, status = ask(options, path, names, *flags)
         report.check(status == 0, "%s: the driver ended with %d" % (soname, status))
         # Old versions of symbols are not found by name alone.
@@ -244,8 +244,8 @@ def main():
     parser.add_argument("--only", default="hand,libraries")
     parser.add_argument("--show", help="answers for functions of libraries, by name")
     parser.add_argument("--cold", action="store_true", help="nothing remembered in between")
-    parser.add_argument("--back", action="store_true",
-                        help="libraries with jumps back followed: other shares")
+    parser.add_argument("--strict", action="store_true",
+                        help="libraries with every jump back taken for a loop: other shares")
     options = parser.parse_args()
     machine = subprocess.run(options.cc + ["-dumpmachine"], text=True, check=True,
                              stdout=subprocess.PIPE).stdout

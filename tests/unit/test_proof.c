@@ -368,10 +368,10 @@ static void test_fork(void)
 int main(void)
 {
     test_rows();
-    proof_follow_back = true;
+    proof_follow_back = false;
     test_rows();
     test_noise(JF_PROOF_A64, rows_a64, JF_COUNT(rows_a64));
-    proof_follow_back = false;
+    proof_follow_back = true;
     test_noise(JF_PROOF_X64, rows_x64, JF_COUNT(rows_x64));
     test_noise(JF_PROOF_A64, rows_a64, JF_COUNT(rows_a64));
     if (!jf_proof_why_not()) {
