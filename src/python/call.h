@@ -250,23 +250,32 @@ bool jpy_call_end(Around *a);
 typedef struct Gil {
     PyThreadState *aside; /* what jpy_put_aside was, and is again afterwards */
     void *held;           /* GIL_HELD: what jpy_held.fn was */
+    void *thread;         /* ... and jpy_held.thread */
     PyGILState_STATE state;
     enum { GIL_HELD, GIL_TAKEN, GIL_ENSURED, GIL_REFUSED } way;
     bool outer; /* a call of ours is around it: what fails here is raised there */
 } Gil;
 
+/* This thread has the GIL, and no call of ours has put its state aside. */
+static inline bool jpy_gil_is_here(void)
+{
+    return !jpy_put_aside && jpy_thread_holds_gil();
+}
+
 /* False: Python is gone, or (GIL_REFUSED) the GIL is with a call that waits for this
- * thread: held.h. `who`: the Callback, for its message; NULL. */
-static inline bool jpy_gil_enter(Gil *g, void *who)
+ * thread: held.h. `who`: the Callback, for its message; NULL. `here`:
+ * jpy_gil_is_here(). */
+static inline bool jpy_gil_enter_from(Gil *g, void *who, bool here)
 {
     PyThreadState *aside = jpy_put_aside, *mine = jpy_gil_state(aside);
     g->aside = aside;
-    g->held = NULL;
+    g->held = g->thread = NULL; /* for compilers that cannot see the latter unused */
     g->way = GIL_HELD;
     g->state = PyGILState_LOCKED; /* for compilers that cannot see it unused */
     g->outer = mine && mine == aside;
-    if (!mine && jpy_thread_holds_gil()) {
+    if (here) {
         g->held = jpy_held.fn;
+        g->thread = jpy_held.thread;
         g->outer = g->held != NULL;
         jpy_held.fn = NULL;
         if (JF_UNLIKELY(g->outer && jpy_held.trouble == (void *)&jpy_held))
@@ -295,6 +304,11 @@ static inline bool jpy_gil_enter(Gil *g, void *who)
     return true;
 }
 
+static inline bool jpy_gil_enter(Gil *g, void *who)
+{
+    return jpy_gil_enter_from(g, who, jpy_gil_is_here());
+}
+
 static inline void jpy_gil_leave(const Gil *g)
 {
     if (g->way == GIL_ENSURED) {
@@ -305,7 +319,7 @@ static inline void jpy_gil_leave(const Gil *g)
     if (g->way == GIL_TAKEN) {
         PyEval_SaveThread();
     } else if (g->held) {
-        jpy_held_begin(g->held);
+        jpy_held_begin_on(g->thread, g->held);
         if (jpy_pending)
             jpy_held.trouble = &jpy_pending;
     }

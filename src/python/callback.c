@@ -206,7 +206,7 @@ static CxxThrow *leave_failed(uint8_t errors, const Gil *gil, Failed f)
 
 /* Another callback of this call has failed. */
 static CxxThrow *callback_again(Callback *c, const Gil *gil, const jf_Plan *plan,
-                           char *slots, char *ret)
+                                char *slots, char *ret)
 {
     if (c->errors == ERRORS_RAISE) {
         if (c->size)
@@ -225,8 +225,8 @@ static CxxThrow *callback_again(Callback *c, const Gil *gil, const jf_Plan *plan
     return thrown;
 }
 
-static inline CxxThrow *callback_call(Callback *c, const Gil *gil, const jf_Plan *plan,
-                                 char *slots, char *ret)
+static inline CxxThrow *callback_call(Callback *c, const Gil *gil,
+                                      const jf_Plan *plan, char *slots, char *ret)
 {
     if (JF_UNLIKELY(jpy_seen != NULL))
         jpy_seen->callbacks++;
@@ -276,8 +276,10 @@ static void callback_entry(void *context, const jf_Plan *plan, void *slots,
         jf_os_errno_save();
     Gil gil;
     CxxThrow *thrown = NULL;
-    bool waited = jpy_anchor_enter(a);
-    if (jpy_gil_enter(&gil, a->c)) { /* else Python is gone: the result is zero */
+    bool here = jpy_gil_is_here(), waited = !here;
+    jpy_anchor_enter(a, waited);
+    if (jpy_gil_enter_from(&gil, a->c,
+                           here)) { /* else Python is gone: the result is zero */
         Callback *c = a->c;
         if (c && c->callable)
             thrown = callback_call(c, &gil, plan, slots, ret);

@@ -91,12 +91,10 @@ void jpy_anchor_leave(Anchor *a, jf_Callback *cb, CTypeObject *ct, PyObject *was
 void jpy_gone_error(const Anchor *a, CTypeObject *ct, PyObject *was);
 
 /* Around the way to the GIL, where another thread may free the callback. */
-static inline bool jpy_anchor_enter(Anchor *a)
+static inline void jpy_anchor_enter(Anchor *a, bool waits)
 {
-    if (!jpy_put_aside && jpy_thread_holds_gil())
-        return false;
-    atomic_fetch_add_explicit(&a->entered, 1, memory_order_relaxed);
-    return true;
+    if (waits)
+        atomic_fetch_add_explicit(&a->entered, 1, memory_order_relaxed);
 }
 static inline void jpy_anchor_arrive(Anchor *a, bool waited)
 {

@@ -44,12 +44,18 @@ static inline void jpy_held_arrived(void)
 /* Others wait: let them have the GIL before `fn` begins. With the GIL. */
 void jpy_held_yield(void *fn);
 
-static inline void jpy_held_begin(void *fn)
+/* `thread`: jf_os_thread_self(). */
+static inline void jpy_held_begin_on(void *thread, void *fn)
 {
-    jpy_held.thread = jf_os_thread_self();
+    jpy_held.thread = thread;
     jpy_held.fn = fn;
     if (JF_UNLIKELY(atomic_load_explicit(&jpy_held.waiting, memory_order_relaxed)))
         jpy_held_yield(fn);
+}
+
+static inline void jpy_held_begin(void *fn)
+{
+    jpy_held_begin_on(jf_os_thread_self(), fn);
 }
 
 /* Raise what a callback that gave up left behind: true, with the exception set, if
