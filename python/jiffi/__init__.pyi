@@ -410,5 +410,9 @@ class FFI:
     def inline(self, source: str, *, source_extension: str = ".c", **kwds: Any) -> Any: ...
     def verify(self, source: str = "", tmpdir: str | None = None, **kwargs: Any) -> Any: ...
     def def_extern(
-        self, name: str | None = None, error: Any = None, onerror: _OnError | None = None
+        self,
+        name: str | None = None,
+        error: Any = None,
+        onerror: _OnError | None = None,
+        errors: str | None = None,
     ) -> Callable[[_F], _F]: ...
