@@ -161,7 +161,9 @@ static jf_Status entry_make(int kind, jf_Diag *d)
     jf_Frame through = {0, JF_THROUGH};
     char name[40];
     snprintf(name, sizeof name, "jiffi:callback entry (%s)",
-             direct ? "integers" : x87 ? "long double" : "any");
+             direct ? "integers"
+             : x87  ? "long double"
+                    : "any");
     jf_Status st = jf_host_encoder()->entry(
         direct ? dispatch_direct : engine_dispatch, x87, &bytes, d);
     uint32_t exits[2] = {(uint32_t)bytes.n - jf_host_encoder()->exit_size,

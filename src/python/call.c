@@ -9,9 +9,9 @@
  * to machine code.
  */
 #include "python/call.h"
-#include "python/cxx.h"
-#include "python/checked.h"
 #include "python/cffi/stock.h"
+#include "python/checked.h"
+#include "python/cxx.h"
 
 #include <string.h>
 
@@ -79,7 +79,8 @@ HostCode *jpy_host_code(State *st, jf_Type *fn, uint8_t policy)
     }
     c->policy = policy;
     c->code = code;
-    c->entry = code ? (PyCFunction)(uintptr_t)jf_code_entry(code) : slots_entry(fn, policy);
+    c->entry = code ? (PyCFunction)(uintptr_t)jf_code_entry(code)
+                    : slots_entry(fn, policy);
     c->next = fn->u.func->host_code;
     fn->u.func->host_code = c;
     return c;

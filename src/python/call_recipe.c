@@ -416,9 +416,8 @@ static void caught(Maker *m, bool lone)
 static void call_and_return(Maker *m, bool lone)
 {
     jf_Recipe *r = &m->r;
-    bool clean =
-        (m->fast_errno || !m->keeps_errno) && !m->release && !lone &&
-        (!m->has_temps || m->lone);
+    bool clean = (m->fast_errno || !m->keeps_errno) && !m->release && !lone &&
+                 (!m->has_temps || m->lone);
     ResultWay way = result_way(m);
     foreign(m, lone);
     if (way == GIVES_INT)

@@ -155,11 +155,10 @@ static void allocation_dealloc(PyObject *self)
 {
     Allocation *a = (Allocation *)self;
     PyTypeObject *type = Py_TYPE(self);
-    Checked *ck = a->st->checked;
     if (a->known)
         jpy_registry_remove(a);
     jpy_links_drop(a);
-    JF_ASSERT(!a->in || !ck);
+    JF_ASSERT(!a->in || !a->st->checked);
     PyMem_RawFree(a->block);
     jpy_site_clear(&a->made);
     jpy_site_clear(&a->ended);

@@ -204,7 +204,8 @@ bool jpy_checked_is_owning_pointer(const CDataObject *cd)
 
 bool jpy_checked_is_buffer(const CDataObject *cd)
 {
-    const CDataObject *inner = form_of(cd) == FORM_GC ? jpy_checked_keeper(cd) : NULL;
+    const CDataObject *inner =
+        form_of(cd) == FORM_GC ? jpy_checked_keeper(cd) : NULL;
     if (inner) { /* of something of from_buffer()? */
         PyObject *of = ((CDataExt *)inner)->owner;
         return of && jpy_is_cdata(of) && jpy_is_checked(of) &&

@@ -274,9 +274,10 @@ int jpy_ffi_read_errors(PyObject *o, bool one, uint8_t *errors)
             return 0;
         }
     }
-    PyErr_Format(PyExc_ValueError, "%s must be %s, not %R",
-                 one ? "errors" : "callback_errors",
-                 one ? "'raise', 'print', 'continue' or 'throw'" : "'raise' or 'print'", o);
+    PyErr_Format(
+        PyExc_ValueError, "%s must be %s, not %R",
+        one ? "errors" : "callback_errors",
+        one ? "'raise', 'print', 'continue' or 'throw'" : "'raise' or 'print'", o);
     return -1;
 }
 
@@ -345,13 +346,14 @@ static bool warn_unmarked(void *ctx, const jf_Symbol *sym)
 static int keep_text(FFIObject *ffi, PyObject *text, const jf_CdefOptions *o)
 {
     static const char *const gil[] = {
-        "default", "release", "hold", "auto",
-        "default may_throw", "release may_throw", "hold may_throw", "auto may_throw"};
+        "default",        "release",           "hold",
+        "auto",           "default may_throw", "release may_throw",
+        "hold may_throw", "auto may_throw"};
     if (!ffi->texts && !(ffi->texts = PyList_New(0)))
         return -1;
-    PyObject *row =
-        Py_BuildValue("OOiOs", text, o->packed ? Py_True : Py_False, (int)o->pack,
-                      o->override_ ? Py_True : Py_False, gil[o->gil + (o->may_throw ? 4 : 0)]);
+    PyObject *row = Py_BuildValue("OOiOs", text, o->packed ? Py_True : Py_False,
+                                  (int)o->pack, o->override_ ? Py_True : Py_False,
+                                  gil[o->gil + (o->may_throw ? 4 : 0)]);
     int bad = row ? PyList_Append(ffi->texts, row) : -1;
     if (bad == 0)
         bad = jpy_origin_add(ffi, row);
@@ -561,7 +563,8 @@ PyObject *jpy_ffi_callback(PyObject *self, PyObject *const *args, Py_ssize_t nar
     FFIObject *ffi = (FFIObject *)self;
     PyObject *a[6] = {NULL}, *result = NULL;
     uint8_t how;
-    if (jpy_ffi_args(ffi->st->cffi ? &theirs : &ours, args, nargs, kwnames, a) < 0 ||
+    if (jpy_ffi_args(ffi->st->cffi ? &theirs : &ours, args, nargs, kwnames, a) <
+            0 ||
         jpy_ffi_read_errors(a[4], true, &how) < 0)
         return NULL;
     CTypeObject *ct = jpy_ffi_type(ffi, a[0], 1);

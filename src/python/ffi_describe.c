@@ -392,9 +392,12 @@ PyObject *jpy_ffi__declared(PyObject *self, PyObject *unused)
     const struct {
         const char *key;
         PyObject *value; /* owned */
-    } rows[] = {{"texts", texts},           {"symbols", x.symbols},
-                {"records", x.records},     {"enums", x.enums},
-                {"lengths", x.lengths},     {"typedefs", x.typedefs},
+    } rows[] = {{"texts", texts},
+                {"symbols", x.symbols},
+                {"records", x.records},
+                {"enums", x.enums},
+                {"lengths", x.lengths},
+                {"typedefs", x.typedefs},
                 {"gil", gil_word(ffi->gil)},
                 {"callback_errors", jpy_ffi_errors_word(ffi->callback_errors)}};
     for (size_t i = 0; i < JF_COUNT(rows); i++) {

@@ -89,17 +89,17 @@ static PyObject *ffi_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
 
 static int ffi_init(PyObject *self, PyObject *args, PyObject *kwargs)
 {
-    static char *ours[] = {"backend", "gil", "callback_errors", "checked",
-                           "may_throw", NULL};
+    static char *ours[] = {"backend", "gil",       "callback_errors",
+                           "checked", "may_throw", NULL};
     static char *theirs[] = {"backend", "gil", NULL};
     FFIObject *ffi = (FFIObject *)self;
     PyObject *backend = Py_None, *gil = Py_None, *errors = NULL;
     PyObject *checked = NULL; /* ffi_new() has looked at it */
     int may_throw = 0;
     bool cffi = ffi->st->cffi;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, cffi ? "|O$O:FFI" : "|O$OOOp:FFI",
-                                     cffi ? theirs : ours, &backend, &gil, &errors,
-                                     &checked, &may_throw) ||
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, cffi ? "|O$O:FFI" : "|O$OOOp:FFI", cffi ? theirs : ours,
+            &backend, &gil, &errors, &checked, &may_throw) ||
         jpy_ffi_read_errors(errors, false, &ffi->callback_errors) < 0)
         return -1;
     if (PyLong_Check(backend) || PyUnicode_Check(backend) ||

@@ -185,7 +185,8 @@ static int check_version(const jiffi_module *m)
 {
     const char *name = m->name ? m->name : "?";
     const char *by = m->generator ? m->generator : "?";
-    if (m->abi == JIFFI_MODULE_ABI && m->size >= offsetof(jiffi_module, callback_errors) && m->name && m->exports)
+    if (m->abi == JIFFI_MODULE_ABI &&
+        m->size >= offsetof(jiffi_module, callback_errors) && m->name && m->exports)
         return 0;
     if (m->abi == JIFFI_MODULE_ABI)
         PyErr_Format(

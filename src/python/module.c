@@ -4,8 +4,8 @@
  * interpreter. The package's __init__.py gives its names to users. The other
  * module in the same shared object is cffi/flavour.c; both start and end here.
  */
-#include "python/cxx.h"
 #include "python/checked.h"
+#include "python/cxx.h"
 #include "python/held.h"
 #include "python/pickle.h"
 
@@ -77,11 +77,11 @@ int jpy_module_exec(PyObject *module, bool cffi)
         jpy_init_cdata(st, module) < 0 || init_common(st, module) < 0 ||
         jpy_init_pickle(st, module) < 0 || jpy_init_ffi(st, module) < 0 ||
         jpy_init_lib(st, module) < 0 || jpy_init_call(st, module) < 0 ||
-        jpy_init_held(st, module) < 0 || jpy_init_observe(st, module) < 0 || jpy_init_cxx(st, module) < 0 ||
-        jpy_init_callback(st, module) < 0 || jpy_init_modgen(st, module) < 0 ||
-        jpy_init_verify(st, module) < 0 || jpy_init_map(st, module) < 0 ||
-        jpy_init_fuse(st, module) < 0 || jpy_init_batch_run(st, module) < 0 ||
-        jpy_init_check(st, module) < 0)
+        jpy_init_held(st, module) < 0 || jpy_init_observe(st, module) < 0 ||
+        jpy_init_cxx(st, module) < 0 || jpy_init_callback(st, module) < 0 ||
+        jpy_init_modgen(st, module) < 0 || jpy_init_verify(st, module) < 0 ||
+        jpy_init_map(st, module) < 0 || jpy_init_fuse(st, module) < 0 ||
+        jpy_init_batch_run(st, module) < 0 || jpy_init_check(st, module) < 0)
         return -1;
     return 0;
 }

@@ -8,9 +8,9 @@
 #include <string.h>
 
 #include "python/call.h"
+#include "python/checked.h"
 #include "python/export.h"
 #include "python/ffi.h"
-#include "python/checked.h"
 #include "python/pickle.h"
 
 static const char PACKAGE[] = "jiffi._pickle";
@@ -147,8 +147,9 @@ static PyObject *get_module(PyObject *self, void *closure)
 static PyObject *get_gil(PyObject *self, void *closure)
 {
     (void)closure;
-    static const char *const errors[] = {
-        [ERRORS_DEFAULT] = "", [ERRORS_RAISE] = " raise", [ERRORS_PRINT] = " print"};
+    static const char *const errors[] = {[ERRORS_DEFAULT] = "",
+                                         [ERRORS_RAISE] = " raise",
+                                         [ERRORS_PRINT] = " print"};
     static const char *const words[] = {"default", "release", "hold", "auto"};
     const Origin *o = (Origin *)self;
     uint8_t gil = o->ffi ? o->ffi->gil : o->gil;

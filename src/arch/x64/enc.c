@@ -333,7 +333,8 @@ void x64_nop(jf_Buf *b, int bytes)
 
 size_t x64_nop_distance(jf_Buf *b)
 {
-    static const unsigned char head[3] = {0x0f, 0x1f, 0x80}; /* nop [rax + disp32] */
+    static const unsigned char head[3] = {0x0f, 0x1f,
+                                          0x80}; /* nop [rax + disp32] */
     jf_buf_put(b, head, sizeof head);
     size_t at = b->n;
     word32(b, 0);

@@ -396,7 +396,8 @@ static void leave_frame(X64Thunk *t)
 /* Without a frame since `from`, up to here. */
 static void note_exit(X64Thunk *t, size_t from)
 {
-    uint32_t pair[2] = {(uint32_t)(from - t->start), (uint32_t)(t->b->n - t->start)};
+    uint32_t pair[2] = {(uint32_t)(from - t->start),
+                        (uint32_t)(t->b->n - t->start)};
     if (t->exits)
         jf_buf_put(t->exits, pair, sizeof pair);
 }
@@ -633,7 +634,7 @@ const jf_Encoder jf_encoder_x64_sysv = {
     .stub = x64_stub,
     .stub_size = X64_STUB_SIZE,
     .exit_size = 1, /* ret */
-    .trap = 0xcc, /* int3 */
+    .trap = 0xcc,   /* int3 */
     /* psABI 3.6.2, figure 3.36: rax 0, rdx 1, rcx 2, rbx 3, rsi 4, rdi 5, rbp 6,
      * rsp 7, then r8 to r15, then the return address. */
     .frame_reg = 6,
