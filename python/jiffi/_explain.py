@@ -77,14 +77,9 @@ def place(facts):
 def gil(facts):
     """What is done with the GIL, and why."""
     policy, declared = facts["policy"], facts["declared"]
-    proved, reason, instructions, functions, _ = facts["proof"]
-    if facts["kind"] == "fused":
-        read = ""
-    else:
-        read = " (%d instructions of %d function%s were read)" % (
-            instructions, functions, "s" if functions != 1 else "")
-    because = "its machine code is proved to wait for nobody: %s%s" % (
-        reason, read) if proved else "it is not proved that it waits for nobody: %s" % reason
+    proved, reason = facts["proof"][:2]
+    because = ("its machine code is proved to wait for nobody: %s" if proved else
+               "it is not proved that it waits for nobody: %s") % reason
     if declared == "auto":
         return ("kept" if policy["hold"] else "let go around the call") + (
             '; gil is "auto", and ') + because

@@ -24,8 +24,8 @@
 typedef struct jf_Proof {
     bool proved;
     bool uses_tls;         /* reads or writes thread-local storage: perhaps errno */
-    uint32_t instructions; /* read, callees included */
-    uint32_t functions;    /* read, itself included */
+    uint32_t instructions; /* read, callees included, each for every way to it */
+    uint32_t functions;    /* likewise, itself included */
     const void *at;        /* not proved: the instruction that says no */
     char reason[160];      /* a sentence without its full stop: "it jumps back at
                               +0x12, as a loop does", "it comes back after at most 14

@@ -390,13 +390,11 @@ static void explain(const Prover *p, uint32_t e, jf_Proof *proof)
 
 static void praise(const Entry *x, jf_Proof *proof)
 {
-    char more[40] = "";
-    if (x->functions > 1)
-        words(more, sizeof more, " in %u functions", x->functions);
     words(
         proof->reason, sizeof proof->reason,
         "it comes back after at most %u instruction%s%s, without a loop or a wait",
-        x->longest, x->longest == 1 ? "" : "s", more);
+        x->longest, x->longest == 1 ? "" : "s",
+        x->functions > 1 ? " with callees" : "");
 }
 
 static void question(Prover *p, uint64_t address, jf_Proof *proof)
