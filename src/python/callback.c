@@ -42,7 +42,8 @@ static void callback_dealloc(PyObject *self)
     Py_XDECREF(c->was);
     Py_XDECREF(c->ctypes);
     Py_XDECREF((PyObject *)c->ctype);
-    jf_free(c->error);
+    if (!c->anchor)
+        jf_free(c->error);
     jf_free(c->codes);
     type->tp_free(self);
     Py_DECREF(type);
@@ -259,10 +260,10 @@ static void callback_gone(const Anchor *a, const Gil *gil)
 }
 
 /* The GIL is with a call that waits for this one: C gets the error value. */
-static void refused(const Callback *c, char *ret)
+static void refused(const char *error, Py_ssize_t size, char *ret)
 {
-    if (c && c->size)
-        memcpy(ret, c->error, (size_t)c->size);
+    if (size)
+        memcpy(ret, error, (size_t)size);
 }
 
 static void callback_entry(void *context, const jf_Plan *plan, void *slots,
@@ -289,7 +290,7 @@ static void callback_entry(void *context, const jf_Plan *plan, void *slots,
         jpy_gil_leave(&gil);
     } else {
         if (gil.way == GIL_REFUSED)
-            refused(a->c, ret);
+            refused(a->error, a->size, ret);
         jpy_anchor_arrive(a, waited);
     }
     if (saved)
@@ -314,7 +315,8 @@ void jpy_extern_call(PyObject **target, void *cells, void (*nobody)(void *ctx),
         done = c != NULL;
         jpy_gil_leave(&gil);
     } else if (gil.way == GIL_REFUSED && *target) {
-        refused((Callback *)*target, cells);
+        const Callback *c = (const Callback *)*target;
+        refused(c->error, c->size, cells);
         done = true;
     }
     if (!done)
@@ -433,6 +435,8 @@ PyObject *jpy_callback_make(CTypeObject *ct, PyObject *callable, PyObject *error
         return NULL;
     }
     c->anchor->c = c;
+    c->anchor->error = c->error;
+    c->anchor->size = c->size;
     if (jf_callback_new(st->universe, ct->type->to, callback_entry, c->anchor,
                         &c->cb, &d) != JF_OK)
         jpy_raise_status(st, &d);

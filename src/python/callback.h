@@ -29,7 +29,7 @@ typedef struct Callback {
     jf_Callback *cb;                  /* owned; NULL: extern "Python" */
     struct Anchor *anchor;            /* owned; what cb leads to; NULL likewise */
     PyObject *was;                    /* jpy_callback_was(callable) */
-    char *error;     /* owned: the result C gets after an exception */
+    char *error;     /* the result C gets after an exception; anchor's or owned */
     Py_ssize_t size; /* bytes of the result; 0: void */
     uint8_t code;    /* Code of the result */
 } Callback;
@@ -37,6 +37,8 @@ typedef struct Callback {
 typedef struct Anchor {
     struct Callback *c;  /* borrowed; read and written with the GIL; NULL: freed */
     struct Anchor *next; /* about to be given back */
+    char *error;         /* owned: the callback's, for threads without the GIL */
+    Py_ssize_t size;
     /* Once freed: */
     char *type;                 /* owned; the C type's name */
     PyObject *was;              /* owned; jpy_callback_was() */

@@ -44,6 +44,7 @@ static void anchor_free(Anchor *a)
         Py_XDECREF(a->code);
     }
     jf_free(a->type);
+    jf_free(a->error);
     jf_free(a);
 }
 
