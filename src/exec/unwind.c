@@ -4,53 +4,18 @@
  * through emitted code, or stop there. The format is the LSB's .eh_frame (a CIE,
  * an FDE, a terminator), with the DWARF 4 call frame instructions of section 6.4.2.
  */
+#include "exec/dwarf.h"
 #include "exec/inner.h"
 
 #include "os/os.h"
 
 #include <string.h>
 
-enum {
-    CFA_OFFSET = 0x80, /* low six bits: register */
-    CFA_DEF_CFA = 0x0c,
-    DATA_ALIGN = 0x78, /* -8 as SLEB128 */
-    DW_EH_ABSPTR = 0
-};
-
-static void byte(jf_Buf *b, unsigned v)
-{
-    unsigned char c = (unsigned char)v;
-    jf_buf_put(b, &c, 1);
-}
-
-static void word32(jf_Buf *b, uint32_t v)
-{
-    jf_buf_put(b, &v, 4);
-}
-
-static void def_cfa(jf_Buf *b, unsigned reg, unsigned offset)
-{
-    byte(b, CFA_DEF_CFA);
-    byte(b, reg);
-    byte(b, offset);
-}
-
 /* Register `reg` was saved `eight` words below the CFA. */
 static void saved_at(jf_Buf *b, unsigned reg, unsigned eight)
 {
-    byte(b, CFA_OFFSET | reg);
-    byte(b, eight);
-}
-
-/* Fill up with DW_CFA_nop (0) to a multiple of 8 and set the length word. */
-static void record_end(jf_Buf *b, size_t start)
-{
-    while (!b->failed && (b->n - start) % 8 != 0)
-        byte(b, 0);
-    if (!b->failed) {
-        uint32_t length = (uint32_t)(b->n - start - 4);
-        memcpy(b->p + start, &length, 4);
-    }
+    dwarf_byte(b, CFA_OFFSET | reg);
+    dwarf_byte(b, eight);
 }
 
 /* The frame of every block: the CFA is the frame register plus 16, the return
@@ -67,35 +32,35 @@ void exec_unwind_write(jf_Buf *out, const void *at, size_t size, jf_Frame frame)
     size_t cie = out->n;
     uint32_t saved = frame.saved;
     uint64_t asked = (uint64_t)(uintptr_t)exec_personality(frame.throws);
-    word32(out, 0); /* length, set below */
-    word32(out, 0); /* a CIE */
-    byte(out, 1);   /* version */
+    dwarf_word(out, 0); /* length, set below */
+    dwarf_word(out, 0); /* a CIE */
+    dwarf_byte(out, 1); /* version */
     if (asked)
         jf_buf_put(out, "zP", 3);
     else
-        byte(out, 0); /* no augmentation: addresses are absolute */
-    byte(out, 1);     /* code alignment */
-    byte(out, DATA_ALIGN);
-    byte(out, exec_cpu->return_reg);
+        dwarf_byte(out, 0); /* no augmentation: addresses are absolute */
+    dwarf_byte(out, 1);     /* code alignment */
+    dwarf_byte(out, DATA_ALIGN);
+    dwarf_byte(out, exec_cpu->return_reg);
     if (asked) {
-        byte(out, 1 + 8);        /* z: so many bytes of augmentation */
-        byte(out, DW_EH_ABSPTR); /* P: how the personality is written */
+        dwarf_byte(out, 1 + 8);        /* z: so many bytes of augmentation */
+        dwarf_byte(out, DW_EH_ABSPTR); /* P: how the personality is written */
         jf_buf_put(out, &asked, 8);
     }
-    def_cfa(out, exec_cpu->frame_reg, 16);
+    dwarf_def_cfa(out, exec_cpu->frame_reg, 16);
     saved_at(out, exec_cpu->return_reg, 1);
     frame_rules(out, saved);
-    record_end(out, cie);
+    dwarf_end(out, cie);
     size_t fde = out->n;
-    word32(out, 0);
-    word32(out, (uint32_t)(out->n - cie)); /* back to the CIE */
+    dwarf_word(out, 0);
+    dwarf_word(out, (uint32_t)(out->n - cie)); /* back to the CIE */
     uint64_t start = (uint64_t)(uintptr_t)at, length = size;
     jf_buf_put(out, &start, 8);
     jf_buf_put(out, &length, 8);
     if (asked)
-        byte(out, 0); /* z: no augmentation here */
-    record_end(out, fde);
-    word32(out, 0);
+        dwarf_byte(out, 0); /* z: no augmentation here */
+    dwarf_end(out, fde);
+    dwarf_word(out, 0);
 }
 
 /* --- the run-time library's unwinder ----------------------------------------------- */

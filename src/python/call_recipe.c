@@ -294,6 +294,17 @@ static void free_temps(Maker *m)
     jf_helper(&m->r, JF_NOREG, HELPER(jpy_temps_free));
 }
 
+/* Leave with NULL after the call. */
+static void give_up(Maker *m, bool lone)
+{
+    if (lone)
+        free_temps(m);
+    if (m->lone) /* no other temporaries here */
+        jf_return(&m->r, JF_NOREG, 0);
+    else
+        jf_jump(&m->r, m->fail);
+}
+
 /* The result, between its register and m->ret. */
 static void keep_result(Maker *m, bool back)
 {
@@ -349,12 +360,7 @@ static void look_for_failure(Maker *m, bool lone, bool clean)
         keep_result(m, true);
     jf_jump(r, fine);
     jf_label(r, failed);
-    if (lone)
-        free_temps(m);
-    if (m->lone) /* no others here */
-        jf_return(r, JF_NOREG, 0);
-    else
-        jf_jump(r, m->fail);
+    give_up(m, lone);
     if (!lone)
         jf_op(r, JF_OP_HOT);
     jf_label(r, fine);
@@ -404,12 +410,7 @@ static void caught(Maker *m, bool lone)
     jf_arg(r, 0, JF_R0, 0);
     jf_arg(r, 1, JF_T0, 0);
     jf_helper(r, JF_NOREG, HELPER(jpy_cxx_raise));
-    if (lone)
-        free_temps(m);
-    if (m->lone) /* no others here */
-        jf_return(r, JF_NOREG, 0);
-    else
-        jf_jump(r, m->fail);
+    give_up(m, lone);
 }
 
 /* The foreign call and what follows it, up to the return. */
