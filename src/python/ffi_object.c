@@ -292,14 +292,33 @@ static PyMethodDef ffi_methods[] = {
 };
 /* clang-format on */
 
+static PyObject *get_checked(PyObject *self, void *closure)
+{
+    (void)closure;
+    return PyBool_FromLong(((FFIObject *)self)->checked);
+}
+
+/* In place of cffi, whose FFI has no such name, programs may use it as theirs. */
+static int set_checked(PyObject *self, PyObject *value, void *closure)
+{
+    FFIObject *ffi = (FFIObject *)self;
+    (void)closure;
+    (void)value;
+    if (ffi->st->cffi)
+        return 0;
+    PyErr_SetString(PyExc_AttributeError,
+                    "FFI.checked is read-only: say FFI(checked=True)");
+    return -1;
+}
+
 static PyGetSetDef ffi_getset[] = {
+    {"checked", get_checked, set_checked,
+     "Are its memory, pointers and calls checked? FFI(checked=True).", NULL},
     {"errno", jpy_ffi_get_errno, jpy_ffi_set_errno, DOC_errno, NULL},
     {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 
 static PyMemberDef ffi_members[] = {
-    {"checked", T_BOOL, offsetof(FFIObject, checked), READONLY,
-     "Are its memory, pointers and calls checked? FFI(checked=True)."},
     {"__dictoffset__", T_PYSSIZET, offsetof(FFIObject, dict), READONLY, NULL},
     {"__weaklistoffset__", T_PYSSIZET, offsetof(FFIObject, weakrefs), READONLY,
      NULL},
