@@ -85,7 +85,7 @@ def test_function():
     f = only("int printf(const char *format, ...);", "printf")
     assert f["kind"] == "function" and f["variadic"] and not f["oldstyle"]
     assert f["names"] == ["format"] and f["result"]["c"] == "int {}"
-    assert f["python"] is None and f["gil"] == "release"
+    assert f["python"] is None and f["gil"] == "auto"
     assert f["params"][0]["to"]["c"] == "const char {}"
     assert only("int f();", "f")["oldstyle"]
     assert only('extern "Python" int f(int);', "f")["python"] == "Python"
@@ -202,15 +202,15 @@ def test_texts():
     ffi.cdef("int f(void);")
     ffi.cdef("long f(void);", override=True)
     assert ffi._declared()["texts"] == [
-        ("struct s { char a; int b; };", True, 0, False, "release"),
-        ("int f(void);", False, 0, False, "release"),
-        ("long f(void);", False, 0, True, "release")]
+        ("struct s { char a; int b; };", True, 0, False, "auto"),
+        ("int f(void);", False, 0, False, "auto"),
+        ("long f(void);", False, 0, True, "auto")]
 
 
 def test_nothing():
     assert jiffi.FFI()._declared() == {
         "texts": [], "symbols": [], "records": [], "enums": [], "lengths": [],
-        "typedefs": [], "gil": "release"}
+        "typedefs": [], "gil": "auto", "callback_errors": None}
 
 
 # --- without a compiler, open types are types of their own ---------------------------

@@ -113,7 +113,11 @@ def test_said_of_a_function_that_was_called(both, policy, runs):
 
 
 def waits_for_python(ffi, nap):
-    """Did another thread run within nap()?"""
+    """Does another thread run within nap()? On a busy machine not at every time."""
+    return any(another_runs(nap) for _ in range(5))
+
+
+def another_runs(nap):
     started, ran = threading.Event(), []
 
     def other():
