@@ -212,7 +212,9 @@ JF_STATIC_ASSERT(offsetof(jiffi_cdata, ctype) == offsetof(CDataObject, ctype) &&
                  "cdata begin as modules know them");
 JF_STATIC_ASSERT(offsetof(Held, fn) == 0 &&
                      offsetof(Held, trouble) == sizeof(void *) &&
-                     sizeof jpy_held.trouble == sizeof(void *),
+                     sizeof jpy_held.trouble == sizeof(void *) &&
+                     (sizeof(void *) != 8 || (offsetof(Held, thread) == 16 &&
+                                              offsetof(Held, waiting) == 24)),
                  "held calls are marked as modules know it");
 
 static void hold_begin(PyObject *self)

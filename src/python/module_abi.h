@@ -211,9 +211,10 @@ typedef struct jiffi_near {
     /* Seen from the thread pointer: the exception that a callback has left for the
      * call around it, NULL if none has. Bytes; never 0 where `error` is not. */
     ptrdiff_t pending;
-    /* Calls that keep the GIL: the first of the two pointers is the function
-     * (`self`) while it runs, set by hold_begin and set to NULL afterwards; if the
-     * other is not NULL then, there may be something to raise. */
+    /* Calls that keep the GIL: held[0] is the function (`self`) while it runs and
+     * NULL afterwards; if held[1] is not NULL then, there may be something to raise;
+     * held[2] is who calls (jiffi_self()). All three are also set by hold_begin,
+     * which is called if held[3] is not NULL: others wait for the GIL. */
     void (*hold_begin)(PyObject *self);
     void *volatile *held;
     int (*failed)(void); /* 1 with the exception set, if there is something to raise */
@@ -667,6 +668,11 @@ JIFFI_INLINE void *jiffi_at(ptrdiff_t at)
     __asm__ volatile("movq %%fs:(%1), %0" : "=r"(v) : "r"(at) : "memory");
     return v;
 }
+/* The thread, as pthread_self() has it; NULL: not known. */
+JIFFI_INLINE void *jiffi_self(void)
+{
+    return jiffi_at(0);
+}
 #else
 #if defined(__linux__) && defined(__aarch64__)
 #define JIFFI_THREAD_POINTER 1
@@ -699,6 +705,10 @@ JIFFI_INLINE void *jiffi_at(ptrdiff_t at)
 {
     return *JIFFI_CAST(void **, jiffi_thread() + at);
 }
+JIFFI_INLINE void *jiffi_self(void)
+{
+    return NULL;
+}
 #endif
 
 /* With the GIL. */
@@ -720,7 +730,10 @@ JIFFI_INLINE PyThreadState *jiffi_go(PyObject *self, unsigned way)
     if (way == JIFFI_LEAN)
         return NULL;
     if (way == JIFFI_HOLD) {
-        jiffi_here.hold_begin(self);
+        jiffi_here.held[2] = jiffi_self();
+        jiffi_here.held[0] = self;
+        if (!JIFFI_LIKELY(!jiffi_here.held[3]))
+            jiffi_here.hold_begin(self);
     } else if (way == JIFFI_RELEASE) {
         thread = jiffi_here.let_go();
         jiffi_put_at(jiffi_here.put_aside, thread);
