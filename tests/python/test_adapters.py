@@ -236,7 +236,6 @@ def test_as_cython_exports_functions():
     assert found == pytest.approx(math.sin(1))
 
 
-@pytest.mark.skipif(not hasattr(FFI, "fuse"), reason="no ffi.fuse")
 def test_fused_in_scipy():
     integrate = pytest.importorskip("scipy.integrate")
 
